@@ -1,0 +1,271 @@
+//! What can happen in a run. Facts, not wishes: each was stored before anyone heard of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    id::{AgentId, PortName, RunId},
+    money::MicroUsd,
+    run::{RunError, SkipReason, TaskError, Waiting},
+    time::Timestamp,
+};
+
+/// What happened to a run as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum RunEvent {
+    /// It was accepted.
+    #[serde(rename = "workflow.queued")]
+    Queued {
+        /// The workflow's name at the time.
+        workflow_name: String,
+        /// The version that is executed.
+        workflow_version: u32,
+        /// What it was given, defaults filled in.
+        input: Value,
+        /// Its limit.
+        budget_usd: Option<MicroUsd>,
+        /// Who started it.
+        by: String,
+        /// The run that it was made from.
+        parent_run_id: Option<RunId>,
+    },
+    /// Its first tasks may start.
+    #[serde(rename = "workflow.started")]
+    Started {},
+    /// It came to its end.
+    #[serde(rename = "workflow.completed")]
+    Completed {
+        /// Its result.
+        output: Value,
+        /// From acceptance to end, in milliseconds.
+        duration_ms: u64,
+        /// What it cost, as far as known.
+        cost_usd: Option<MicroUsd>,
+    },
+    /// A task failed that it could not go on without.
+    #[serde(rename = "workflow.failed")]
+    Failed {
+        /// Which, and how.
+        error: RunError,
+    },
+    /// A person stopped it.
+    #[serde(rename = "workflow.cancelled")]
+    Cancelled {
+        /// Who.
+        by: String,
+    },
+}
+
+/// What happened to one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum TaskEvent {
+    /// All that it needs is there.
+    #[serde(rename = "task.ready")]
+    Ready {
+        /// The coming try.
+        attempt: u32,
+        /// For an agent `{"prompt", "instructions"}`.
+        input: Option<Value>,
+    },
+    /// An agent is told to do it.
+    #[serde(rename = "task.assigned")]
+    Assigned {
+        /// Which try.
+        attempt: u32,
+        /// Who.
+        agent_id: AgentId,
+        /// The agent's name.
+        agent_name: String,
+    },
+    /// Work on it began.
+    #[serde(rename = "task.started")]
+    Started {
+        /// Which try.
+        attempt: u32,
+    },
+    /// A model is called.
+    #[serde(rename = "turn.started")]
+    TurnStarted {
+        /// Which try.
+        attempt: u32,
+        /// Which call of the try.
+        turn: u32,
+        /// `provider:model`.
+        model: String,
+        /// Whether the provider only rehearses.
+        simulated: bool,
+        /// Whether a crash cut this call before and it is made again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        resumed: bool,
+    },
+    /// The model has answered.
+    #[serde(rename = "turn.completed")]
+    TurnCompleted {
+        /// Which try.
+        attempt: u32,
+        /// Which call of the try.
+        turn: u32,
+        /// What it brought.
+        #[serde(flatten)]
+        record: TurnRecord,
+    },
+    /// A tool was called.
+    #[serde(rename = "tool.called")]
+    ToolCalled {
+        /// Which try.
+        attempt: u32,
+        /// The turn that asked for it.
+        turn: u32,
+        /// What was asked.
+        #[serde(flatten)]
+        call: ToolCall,
+    },
+    /// A tool gave back.
+    #[serde(rename = "tool.returned")]
+    ToolReturned {
+        /// Which try.
+        attempt: u32,
+        /// The turn that asked for it.
+        turn: u32,
+        /// Which call.
+        call_id: String,
+        /// What the model is told.
+        output: String,
+        /// Whether it is an error message.
+        failed: bool,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A try failed; another follows after a wait.
+    #[serde(rename = "task.retrying")]
+    Retrying {
+        /// The coming try.
+        attempt: u32,
+        /// The wait before it.
+        wait_ms: u64,
+        /// What happened.
+        error: TaskError,
+    },
+    /// It waits for something named.
+    #[serde(rename = "task.waiting")]
+    Waiting {
+        /// The try that waits.
+        attempt: u32,
+        /// For what.
+        #[serde(rename = "for")]
+        reason: Waiting,
+        /// Until when at the latest.
+        until: Option<Timestamp>,
+    },
+    /// It is done.
+    #[serde(rename = "task.completed")]
+    Completed {
+        /// Which try.
+        attempt: u32,
+        /// Its value.
+        output: Value,
+        /// The port taken, for a branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<PortName>,
+        /// How long the try took, in milliseconds.
+        duration_ms: u64,
+        /// What the task cost over all tries, as far as known.
+        cost_usd: Option<MicroUsd>,
+    },
+    /// It failed for good.
+    #[serde(rename = "task.failed")]
+    Failed {
+        /// Which try.
+        attempt: u32,
+        /// What happened.
+        error: TaskError,
+    },
+    /// It is not needed.
+    #[serde(rename = "task.skipped")]
+    Skipped {
+        /// The try that never was.
+        attempt: u32,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// It was stopped with its run.
+    #[serde(rename = "task.cancelled")]
+    Cancelled {
+        /// The try that was stopped; 0 when none had begun.
+        attempt: u32,
+    },
+}
+
+/// What one finished model call brought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnRecord {
+    /// The provider that answered.
+    pub provider: String,
+    /// The model that answered, as the provider names it.
+    pub model: String,
+    /// The answer's text.
+    pub text: String,
+    /// Tools that it asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Opaque parts that must go back to the provider unchanged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasoning_details: Vec<Value>,
+    /// Tokens read; `None` when the provider did not say.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written; `None` when the provider did not say.
+    pub completion_tokens: Option<u64>,
+    /// What it cost; `None` when unknown.
+    pub cost_usd: Option<MicroUsd>,
+    /// Where that figure is from.
+    pub cost_is: CostIs,
+    /// Why the model stopped.
+    pub finish_reason: FinishReason,
+    /// The provider's name for this call.
+    pub generation_id: Option<String>,
+    /// From request to first text, in milliseconds.
+    pub first_token_ms: Option<u64>,
+    /// From request to end, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A tool that a model asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The provider's name for the call.
+    pub call_id: String,
+    /// The tool.
+    pub name: String,
+    /// Its arguments as the model wrote them: should be JSON, may be anything.
+    pub arguments: String,
+}
+
+/// Where a cost figure is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CostIs {
+    /// The provider said what it charged.
+    Charged,
+    /// Computed from its price list.
+    Estimated,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Why a model stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// It had said everything.
+    Stop,
+    /// It reached the limit of tokens.
+    Length,
+    /// It asks for tools.
+    ToolCalls,
+    /// A filter stopped it.
+    ContentFilter,
+    /// Something that this version does not know.
+    Other,
+}

@@ -1,0 +1,33 @@
+//! Server functions: what the browser may ask for. Each parses, calls one verb of the backend and
+//! maps the error; nothing else. All answer POST alone, so none can be triggered by a link.
+
+pub mod agents;
+pub mod dto;
+pub mod events;
+pub mod overview;
+pub mod runs;
+pub mod workflows;
+
+pub use self::{
+    agents::{agent, agents, pause_agent, resume_agent, spawn_agent, terminate_agent},
+    events::events,
+    overview::{overview, providers, status},
+    runs::{cancel_run, run, runs, start_run},
+    workflows::{
+        create_workflow, delete_workflow, duplicate_workflow, import_workflow, restore_workflow, save_workflow,
+        versions, workflow, workflows,
+    },
+};
+
+/// The status line that belongs to an error, for the page and for the answer alike. The error itself
+/// goes on as it is.
+#[cfg(feature = "ssr")]
+pub(crate) fn answer<T>(result: Result<T, crate::error::ApiError>) -> Result<T, crate::error::ApiError> {
+    if let Err(error) = &result
+        && let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = http::StatusCode::from_u16(error.status())
+    {
+        response.set_status(status);
+    }
+    result
+}

@@ -1,0 +1,81 @@
+//! What the pages ask of the server: the product's verb list. The server implements it and puts an
+//! `Arc<dyn Backend>` into the context; the pages never learn what stands behind it. Every verb
+//! takes the actor who asks.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    agent::{Agent, AgentSpec},
+    frame::EventFrame,
+    graph::Drawing,
+    id::{AgentId, RunId, WorkflowId},
+};
+use leptos::prelude::use_context;
+
+use crate::{
+    api::dto::{
+        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery, RunSnapshot,
+        RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+    },
+    error::ApiError,
+};
+
+/// Every verb of the product.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Figures and live runs for the control room.
+    async fn overview(&self, actor: &Actor) -> Result<Overview, ApiError>;
+
+    /// Workflows, newest change first.
+    async fn workflows(&self, actor: &Actor, query: WorkflowQuery) -> Result<Page<WorkflowSummary>, ApiError>;
+    /// One workflow in its newest version, or in the one named.
+    async fn workflow(&self, actor: &Actor, id: WorkflowId, version: Option<u32>) -> Result<WorkflowDetail, ApiError>;
+    /// Stores a new workflow. A drawing with problems may be stored, not run.
+    async fn create_workflow(&self, actor: &Actor, drawing: Drawing) -> Result<Saved, ApiError>;
+    /// Stores a new version on top of `expected`; `Conflict` when somebody else was faster.
+    async fn save_workflow(&self, actor: &Actor, id: WorkflowId, expected: u32, drawing: Drawing) -> Result<Saved, ApiError>;
+    /// A copy under a new name.
+    async fn duplicate_workflow(&self, actor: &Actor, id: WorkflowId) -> Result<Saved, ApiError>;
+    /// Hides a workflow from every list; its runs stay. `restore_workflow` takes that back.
+    async fn delete_workflow(&self, actor: &Actor, id: WorkflowId) -> Result<(), ApiError>;
+    /// Takes a deletion back.
+    async fn restore_workflow(&self, actor: &Actor, id: WorkflowId) -> Result<(), ApiError>;
+    /// Every version, newest first.
+    async fn versions(&self, actor: &Actor, id: WorkflowId) -> Result<Vec<VersionInfo>, ApiError>;
+
+    /// Accepts a run; returns after it is durable.
+    async fn start_run(&self, actor: &Actor, request: StartRun) -> Result<Accepted, ApiError>;
+    /// Runs, newest first.
+    async fn runs(&self, actor: &Actor, query: RunQuery) -> Result<Page<RunSummary>, ApiError>;
+    /// One run with everything that happened in it, and the drawing it executes.
+    async fn run(&self, actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError>;
+    /// Stops a run at once.
+    async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError>;
+
+    /// Every live agent, and with `gone` also those that were terminated (newest 200).
+    async fn agents(&self, actor: &Actor, gone: bool) -> Result<Vec<Agent>, ApiError>;
+    /// One agent with what it did lately.
+    async fn agent(&self, actor: &Actor, id: AgentId) -> Result<AgentDetail, ApiError>;
+    /// Makes an agent; returns once that is durable.
+    async fn spawn_agent(&self, actor: &Actor, spec: AgentSpec) -> Result<AgentId, ApiError>;
+    /// Gives it no more work.
+    async fn pause_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError>;
+    /// Gives it work again.
+    async fn resume_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError>;
+    /// Ends it.
+    async fn terminate_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError>;
+
+    /// Stored events. With `before` the newest first, with `after` the oldest first.
+    async fn events(&self, actor: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError>;
+    /// Where model calls can go.
+    async fn providers(&self, actor: &Actor) -> Result<Vec<ProviderInfo>, ApiError>;
+}
+
+/// The backend and the actor of the request that is being answered.
+pub fn backend() -> Result<(Arc<dyn Backend>, Actor), ApiError> {
+    match (use_context::<Arc<dyn Backend>>(), use_context::<Actor>()) {
+        (Some(backend), Some(actor)) => Ok((backend, actor)),
+        (None, _) | (_, None) => Err(ApiError::internal("The page was asked for outside the server.")),
+    }
+}

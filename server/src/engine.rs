@@ -1,0 +1,12 @@
+//! The engine: one task, the kernel, owns every live run and agent in memory. Inputs come in by its
+//! handle; it decides, stores, publishes and acts, in this order.
+//!
+//! Refused here: rules (they stand in `domain`), SQL (in `store`), model HTTP (in `llm`).
+
+pub mod effects;
+pub mod health;
+pub mod kernel;
+pub mod metrics;
+pub mod recovery;
+pub mod rows;
+pub mod timers;

@@ -1,0 +1,365 @@
+//! The loop: take what waits, decide, store in one transaction, publish, answer, act.
+//!
+//! What an input led to is kept in memory at once but told to nobody before it is stored. When the
+//! store is busy (locked, disk full) the same batch is tried again until it is in: inputs wait in the
+//! channel meanwhile, the pages say "degraded". When the store refuses a batch for good, memory and
+//! log contradict each other: the kernel ends, and with it the process; the next start reads the log.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{
+    event::SystemEvent,
+    frame::Frame,
+    id::{AgentId, IdSource, RunId},
+    run::input::{Action, Command, Input, Rejection},
+    time::Timestamp,
+    troupe::{Step, Troupe},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    effects::Effects,
+    health::Health,
+    metrics::{Gauges, gauges},
+    rows,
+    timers::Timers,
+};
+use crate::{
+    bus::{Bus, Payload},
+    clock::Clock,
+    store::{Start, Store, StoreError},
+};
+
+/// Inputs that may wait for the kernel. Whoever has more to say waits at the door: a commit takes
+/// milliseconds, and a full channel means that the disk cannot keep up.
+const INBOX: usize = 4_096;
+
+/// Inputs that share one commit at most, so that no batch grows without bound.
+const BATCH: usize = 1_024;
+
+/// The wait before a batch is tried again on a busy store.
+const STORE_RETRY: Duration = Duration::from_millis(250);
+
+/// Keys of starts that are remembered here; older ones the store knows.
+const REMEMBERED_STARTS: usize = 10_000;
+
+/// What an input led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The run, where it was a start: an earlier one if the key was known.
+    pub run: Option<RunId>,
+    /// `seq` of the first event that it led to; the head where it led to none.
+    pub seq: u64,
+}
+
+/// Why an input came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The rules are against it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The key of a start was used for something else.
+    #[error("this idempotency key was used for another start: use a new key")]
+    KeyReused,
+    /// The server is going down.
+    #[error("the server is shutting down: try again in a moment")]
+    Closing,
+}
+
+/// A key under which a start is the same start.
+#[derive(Debug, Clone)]
+pub struct StartKey {
+    /// The key, with whatever it is unique within.
+    pub key: String,
+    /// A digest of what is asked.
+    pub digest: String,
+}
+
+struct Message {
+    input: Input,
+    key: Option<StartKey>,
+    reply: Option<oneshot::Sender<Result<Receipt, Refusal>>>,
+}
+
+/// The door of the kernel.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    inbox: mpsc::Sender<Message>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message").field("input", &self.input).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Hands in an input; returns after everything that it led to is durable.
+    pub async fn submit(&self, input: Input) -> Result<Receipt, Refusal> {
+        self.submit_with(input, None).await
+    }
+
+    /// As `submit`, for a start that must stay the same start under its key.
+    pub async fn submit_with(&self, input: Input, key: Option<StartKey>) -> Result<Receipt, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox
+            .send(Message { input, key, reply: Some(reply) })
+            .await
+            .map_err(|_| Refusal::Closing)?;
+        answer.await.map_err(|_| Refusal::Closing)?
+    }
+}
+
+/// Ids at random, ordered by time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn agent_id(&mut self) -> AgentId {
+        AgentId(Uuid::now_v7())
+    }
+}
+
+/// What the kernel needs.
+pub struct Parts {
+    /// Where truth is kept.
+    pub store: Arc<dyn Store>,
+    /// Where copies of it go.
+    pub bus: Arc<dyn Bus>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where trouble is shown.
+    pub health: Health,
+    /// Figures for `metrics.updated`.
+    pub gauges: watch::Sender<Gauges>,
+    /// Ends the loop.
+    pub shutdown: CancellationToken,
+}
+
+/// The loop's state.
+pub struct Kernel {
+    parts: Parts,
+    troupe: Troupe,
+    timers: Timers,
+    effects: Effects,
+    inbox: mpsc::Receiver<Message>,
+    /// Inputs that come before all others: those of recovery.
+    first: VecDeque<Input>,
+    starts: HashMap<String, Start>,
+    starts_in_order: VecDeque<String>,
+}
+
+/// A channel into a kernel that is yet to be made.
+pub fn inbox() -> (Handle, Inbox) {
+    let (sender, receiver) = mpsc::channel(INBOX);
+    (Handle { inbox: sender }, Inbox(receiver))
+}
+
+/// The kernel's end of the channel.
+pub struct Inbox(mpsc::Receiver<Message>);
+
+impl Kernel {
+    /// A kernel over what was recovered, with the inputs that finish the recovery.
+    pub fn new(parts: Parts, troupe: Troupe, first: VecDeque<Input>, effects: Effects, inbox: Inbox) -> Self {
+        Self {
+            parts,
+            troupe,
+            timers: Timers::default(),
+            effects,
+            inbox: inbox.0,
+            first,
+            starts: HashMap::new(),
+            starts_in_order: VecDeque::new(),
+        }
+    }
+
+    /// Runs until shutdown. An error means that the log refused a batch for good.
+    pub async fn run(mut self) -> Result<(), StoreError> {
+        loop {
+            let mut batch: Vec<Message> = self
+                .first
+                .drain(..)
+                .map(|input| Message { input, key: None, reply: None })
+                .collect();
+            if batch.is_empty() && !self.wait(&mut batch).await {
+                self.effects.stop_all();
+                return Ok(());
+            }
+            while batch.len() < BATCH
+                && let Ok(message) = self.inbox.try_recv()
+            {
+                batch.push(message);
+            }
+            self.turn(batch).await?;
+        }
+    }
+
+    /// Waits for an input or a timer; `false` at shutdown.
+    async fn wait(&mut self, batch: &mut Vec<Message>) -> bool {
+        let now = self.parts.clock.now();
+        let due = self.timers.next_due().map(|at| Duration::from_millis(at.ms_since(now)));
+        let timer = async {
+            match due {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.parts.shutdown.cancelled() => false,
+            message = self.inbox.recv() => match message {
+                Some(message) => {
+                    batch.push(message);
+                    true
+                }
+                None => false,
+            },
+            () = timer => true,
+        }
+    }
+
+    async fn turn(&mut self, batch: Vec<Message>) -> Result<(), StoreError> {
+        let now = self.parts.clock.now();
+        let mut step = Step::default();
+        let mut starts = Vec::new();
+        let mut answers = Vec::with_capacity(batch.len());
+        for timer in self.timers.take_due(now, BATCH) {
+            // What a moment leads to is told to nobody; that it came too late is no error.
+            if let Err(rejection) = self.troupe.handle(Input::Timer(timer), now, &mut step) {
+                tracing::debug!(%rejection, "timer");
+            }
+        }
+        for Message { input, key, reply } in batch {
+            let answer = self.take(input, key, now, &mut step, &mut starts);
+            if let Some(reply) = reply {
+                answers.push((reply, answer));
+            } else if let Err(refusal) = answer {
+                tracing::warn!(%refusal, "input");
+            }
+        }
+        if let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step) {
+            tracing::error!(%rejection, "dispatch");
+        }
+        if !step.events.is_empty() {
+            self.store(&mut step, starts).await?;
+        }
+        for (reply, answer) in answers {
+            // Who asked may have gone away; what was asked is done all the same.
+            let _gone = reply.send(answer);
+        }
+        for action in step.actions {
+            self.act(action);
+        }
+        self.forget_ended();
+        self.parts.gauges.send_replace(gauges(&self.troupe));
+        Ok(())
+    }
+
+    fn take(&mut self, input: Input, key: Option<StartKey>, now: Timestamp, step: &mut Step, starts: &mut Vec<Start>) -> Result<Receipt, Refusal> {
+        if let Some(key) = &key
+            && let Some(known) = self.starts.get(&key.key)
+        {
+            return if known.digest == key.digest {
+                Ok(Receipt { run: Some(known.run), seq: known.seq })
+            } else {
+                Err(Refusal::KeyReused)
+            };
+        }
+        let seq = self.troupe.head + 1;
+        let run = match &input {
+            Input::Command { command: Command::StartRun(start), .. } => Some(start.run),
+            Input::Command { .. }
+            | Input::Outcome(_)
+            | Input::Timer(_)
+            | Input::Recovered(_)
+            | Input::AgentRecovered(_)
+            | Input::ServerStarted { .. }
+            | Input::System(_) => None,
+        };
+        self.troupe.handle(input, now, step)?;
+        if let (Some(StartKey { key, digest }), Some(run)) = (key, run) {
+            let start = Start { key: key.clone(), run, seq, digest };
+            starts.push(start.clone());
+            self.remember(key, start);
+        }
+        Ok(Receipt { run, seq: seq.min(self.troupe.head) })
+    }
+
+    fn remember(&mut self, key: String, start: Start) {
+        self.starts.insert(key.clone(), start);
+        self.starts_in_order.push_back(key);
+        if self.starts_in_order.len() > REMEMBERED_STARTS
+            && let Some(oldest) = self.starts_in_order.pop_front()
+        {
+            self.starts.remove(&oldest);
+        }
+    }
+
+    /// Stores what was decided, however long that takes, and publishes it then.
+    async fn store(&mut self, step: &mut Step, starts: Vec<Start>) -> Result<(), StoreError> {
+        let mut batch = rows::batch(std::mem::take(&mut step.events), starts, &self.troupe);
+        let mut trouble: Option<String> = None;
+        loop {
+            match self.parts.store.append(&batch).await {
+                Ok(()) => break,
+                Err(StoreError::Busy(reason)) => {
+                    let message = format!("The database cannot be written ({reason}). Runs wait and go on by themselves; free disk space, or end the program that holds the file.");
+                    self.parts.health.degrade("store", message.clone());
+                    tracing::warn!(%reason, "store is busy; the batch is tried again");
+                    trouble = Some(message);
+                    tokio::time::sleep(STORE_RETRY).await;
+                }
+                Err(fatal) => {
+                    tracing::error!(error = %fatal, "the log refused a batch");
+                    return Err(fatal);
+                }
+            }
+        }
+        for event in batch.events.drain(..) {
+            let frame = event.to_frame();
+            let topic = frame.topic.clone();
+            let seq = frame.seq;
+            match serde_json::to_string(&Frame::Event(frame)) {
+                Ok(json) => self.parts.bus.publish(&topic, Payload::event(seq, json)),
+                Err(error) => tracing::error!(%error, seq, "an event cannot be written as JSON"),
+            }
+        }
+        if let Some(message) = trouble
+            && self.parts.health.recover("store")
+        {
+            let part = "store".to_owned();
+            self.first.push_back(Input::System(SystemEvent::Degraded { part: part.clone(), message }));
+            self.first.push_back(Input::System(SystemEvent::Recovered { part }));
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::SetTimer { at, timer } => self.timers.set(at, timer),
+            Action::PrepareAgent(agent) => self.effects.prepare_agent(agent),
+            Action::ReleaseAgent(agent) => self.effects.release_agent(agent),
+            Action::StartAttempt(spec) => self.effects.start_attempt(*spec),
+            Action::StopAttempt(key) => self.effects.stop_attempt(&key),
+        }
+    }
+
+    fn forget_ended(&mut self) {
+        let runs: Vec<RunId> =
+            self.troupe.runs.values().filter(|live| live.run.state.is_final()).map(|live| live.run.id).collect();
+        let agents: Vec<AgentId> = self
+            .troupe
+            .agents
+            .values()
+            .filter(|agent| agent.state.phase() == domain::agent::Phase::Terminated)
+            .map(|agent| agent.id)
+            .collect();
+        self.troupe.forget_ended(&runs, &agents);
+    }
+}

@@ -1,0 +1,147 @@
+//! The rows that go into the database beside events: copies of state in memory, for lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    event::{Event, Fact},
+    id::{AgentId, RunId, TaskName},
+    run::{Attempt, AttemptState, Run, RunEvent, RunState, Task, TaskState},
+    troupe::Troupe,
+};
+
+use crate::store::{AttemptRow, Batch, ChangedRun, RunRow, Start, TaskRow};
+
+/// Which tasks of a run changed.
+enum Changed {
+    All,
+    Some(BTreeSet<TaskName>),
+}
+
+/// Everything that must be stored together: the events, and the rows of what they changed.
+pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
+    let mut runs: BTreeMap<RunId, Changed> = BTreeMap::new();
+    let mut agents: BTreeSet<AgentId> = BTreeSet::new();
+    for event in &events {
+        match &event.fact {
+            Fact::Run { run, event: RunEvent::Queued { .. }, .. } => {
+                runs.insert(*run, Changed::All);
+            }
+            Fact::Run { run, .. } => {
+                runs.entry(*run).or_insert(Changed::Some(BTreeSet::new()));
+            }
+            Fact::Task { run, task, .. } => {
+                if let Changed::Some(tasks) = runs.entry(*run).or_insert(Changed::Some(BTreeSet::new())) {
+                    tasks.insert(task.clone());
+                }
+            }
+            Fact::Agent { agent, .. } => {
+                agents.insert(*agent);
+            }
+            Fact::System(_) => {}
+        }
+    }
+    let runs = runs
+        .into_iter()
+        .filter_map(|(id, changed)| Some(changed_run(&troupe.runs.get(&id)?.run, &changed)))
+        .collect();
+    let agents = agents.into_iter().filter_map(|id| troupe.agents.get(&id).cloned()).collect();
+    Batch { events, runs, agents, starts }
+}
+
+fn changed_run(run: &Run, changed: &Changed) -> ChangedRun {
+    let tasks: Vec<(usize, &TaskName, &Task)> = match changed {
+        Changed::All => run.tasks.iter().enumerate().map(|(at, (name, task))| (at, name, task)).collect(),
+        Changed::Some(names) => names
+            .iter()
+            .filter_map(|name| run.tasks.get_full(name))
+            .collect(),
+    };
+    ChangedRun {
+        row: run_row(run),
+        attempts: tasks
+            .iter()
+            .flat_map(|(_, name, task)| task.attempts.iter().map(|attempt| attempt_row(name, attempt)))
+            .collect(),
+        tasks: tasks.iter().map(|(at, name, task)| task_row(*at, name, task)).collect(),
+    }
+}
+
+fn run_row(run: &Run) -> RunRow {
+    let (output, error) = match &run.state {
+        RunState::Succeeded { output } => (Some(output.to_string()), None),
+        RunState::Failed { error } => (None, Some(error.error.message.clone())),
+        RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (None, None),
+    };
+    let tokens = run.tokens();
+    RunRow {
+        id: run.id,
+        workflow: run.workflow_id,
+        version: run.workflow_version,
+        workflow_name: run.workflow_name.clone(),
+        status: run.state.name(),
+        started_by: run.started_by.clone(),
+        input: run.input.to_string(),
+        output,
+        error,
+        budget: run.budget_usd,
+        cost: run.cost(),
+        prompt_tokens: tokens.prompt,
+        completion_tokens: tokens.completion,
+        tasks: count(run.tasks.len()),
+        tasks_settled: count(run.tasks.values().filter(|task| task.state.is_settled()).count()),
+        created_at: run.created_at,
+        started_at: run.started_at,
+        ended_at: run.ended_at,
+        last_seq: run.last_seq,
+        last_run_seq: run.last_run_seq,
+    }
+}
+
+fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
+    let error = match &task.state {
+        TaskState::Failed { error, .. } => Some(error.message.clone()),
+        TaskState::Blocked
+        | TaskState::Ready { .. }
+        | TaskState::Assigned { .. }
+        | TaskState::Running { .. }
+        | TaskState::Waiting { .. }
+        | TaskState::Succeeded { .. }
+        | TaskState::Skipped { .. }
+        | TaskState::Cancelled => None,
+    };
+    TaskRow {
+        task: name.to_string(),
+        position: count(position),
+        node: task.node.to_string(),
+        kind: task.kind.clone(),
+        status: task.state.name(),
+        attempts: count(task.attempts.len()),
+        error,
+        cost: task.cost(),
+    }
+}
+
+fn attempt_row(task: &TaskName, attempt: &Attempt) -> AttemptRow {
+    let (status, error) = match &attempt.state {
+        AttemptState::Assigned => ("assigned", None),
+        AttemptState::Running => ("running", None),
+        AttemptState::Succeeded => ("succeeded", None),
+        AttemptState::Failed { error } => ("failed", Some(error.message.clone())),
+        AttemptState::Cancelled => ("cancelled", None),
+    };
+    AttemptRow {
+        task: task.to_string(),
+        attempt: attempt.number,
+        agent: attempt.agent,
+        status,
+        error,
+        turns: count(attempt.turns.len()),
+        cost: attempt.cost(),
+        started_at: attempt.started_at,
+        ended_at: attempt.ended_at,
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
