@@ -10,3 +10,4 @@ pub mod metrics;
 pub mod recovery;
 pub mod rows;
 pub mod timers;
+pub mod worker;

@@ -1,0 +1,242 @@
+//! `impl Backend`: translate, call the engine or the store, translate. No rule of the product stands
+//! here, and nothing is cached: what the pages see was read from the log.
+
+mod agents;
+mod input;
+mod runs;
+mod workflows;
+
+use std::{sync::Arc, time::Duration};
+
+use app::{
+    api::dto::{
+        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery, RunSnapshot,
+        RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+    },
+    backend::Backend,
+    error::{ApiError, ErrorKind},
+};
+use async_trait::async_trait;
+use domain::{
+    agent::{Agent, AgentSpec},
+    frame::{EventFrame, Metrics},
+    graph::Drawing,
+    id::{AgentId, RunId, WorkflowId},
+    run::input::{Command, Input, Rejection},
+};
+use tokio::sync::watch;
+
+pub use self::input::complete_input;
+use crate::{
+    clock::Clock,
+    engine::kernel::{Handle, Receipt, Refusal, StartKey},
+    llm::Providers,
+    store::{Store, StoreError},
+    workspace::Workspaces,
+};
+
+/// How long a command may wait for its commit before the person is told to try again.
+const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+
+/// The product behind the pages.
+pub struct Product {
+    /// The engine.
+    pub kernel: Handle,
+    /// Truth.
+    pub store: Arc<dyn Store>,
+    /// Where model calls go.
+    pub providers: Arc<Providers>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Figures of the moment.
+    pub metrics: watch::Receiver<Metrics>,
+    /// Agents' directories.
+    pub workspaces: Workspaces,
+}
+
+impl Product {
+    /// Asks the kernel for something and waits until that is durable.
+    async fn command(&self, actor: &Actor, command: Command, key: Option<StartKey>) -> Result<Receipt, ApiError> {
+        let input = Input::Command { by: actor.name.clone(), command };
+        let submitted = tokio::time::timeout(COMMIT_WITHIN, self.kernel.submit_with(input, key));
+        match submitted.await {
+            Ok(Ok(receipt)) => Ok(receipt),
+            Ok(Err(refusal)) => Err(refused(&refusal)),
+            Err(_) => Err(ApiError::new(
+                ErrorKind::Unavailable,
+                "not_durable_yet",
+                "The database did not take this within 10 s, so it is not certain whether it will happen. Look again when the light is green; with an Idempotency-Key a repeat is safe.",
+            )),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> ApiError {
+    let (kind, code) = match refusal {
+        Refusal::Rejected(rejection) => match rejection {
+            Rejection::NoSuchRun(_) => (ErrorKind::Conflict, "run_ended"),
+            Rejection::NoSuchAgent(_) => (ErrorKind::Conflict, "agent_gone"),
+            Rejection::NameTaken(_) => (ErrorKind::Conflict, "name_taken"),
+            Rejection::IllegalMove(_) => (ErrorKind::Conflict, "illegal_move"),
+            Rejection::AttemptOver(_) => (ErrorKind::Conflict, "attempt_over"),
+            Rejection::TooManyAgents(_) => (ErrorKind::Conflict, "too_many_agents"),
+            Rejection::BudgetSpent(_) => (ErrorKind::Conflict, "budget_spent"),
+            Rejection::Contradiction(_) => (ErrorKind::Internal, "internal"),
+        },
+        Refusal::KeyReused => (ErrorKind::Invalid, "idempotency_key_reused"),
+        Refusal::Closing => (ErrorKind::Unavailable, "closing"),
+    };
+    ApiError::new(kind, code, sentence(&refusal.to_string()))
+}
+
+/// An error text as a sentence: a capital first, a point last.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// What a failed look into the store means to people; the log has the reason.
+fn broken(error: StoreError) -> ApiError {
+    tracing::error!(%error, "store");
+    match error {
+        StoreError::Busy(_) => ApiError::new(
+            ErrorKind::Unavailable,
+            "store_busy",
+            "The database is busy or its disk is full. Nothing was changed; try again in a moment.",
+        ),
+        StoreError::Broken(_) | StoreError::Newer { .. } | StoreError::OldSqlite(_) => {
+            ApiError::internal("The database refused. Nothing was changed; the server's log says why.")
+        }
+        StoreError::Unreadable(_) => {
+            ApiError::internal("What was stored cannot be read by this version. The server's log says what.")
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Product {
+    async fn overview(&self, actor: &Actor) -> Result<Overview, ApiError> {
+        let query = |status: Option<&str>, limit| RunQuery {
+            status: status.map(str::to_owned),
+            limit: Some(limit),
+            ..RunQuery::default()
+        };
+        let live_runs = self.runs(actor, query(Some("live"), 50)).await?.items;
+        let mut recent_runs = self.runs(actor, query(None, 60)).await?.items;
+        recent_runs.retain(|run| run.ended_at.is_some());
+        recent_runs.truncate(10);
+        let mut agents = self.agents(actor, false).await?;
+        agents.truncate(200);
+        let events = EventQuery { limit: Some(50), ..EventQuery::default() };
+        let workflows = WorkflowQuery { limit: Some(6), ..WorkflowQuery::default() };
+        let metrics = self.metrics.borrow().clone();
+        Ok(Overview {
+            metrics: Metrics { head: self.store.head().await.map_err(broken)?, ..metrics },
+            live_runs,
+            recent_runs,
+            agents,
+            events: self.events(actor, events).await?.items,
+            workflows: self.workflows(actor, workflows).await?.items,
+            simulated: self.providers.only_simulated(),
+            now: self.clock.now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    async fn workflows(&self, _actor: &Actor, query: WorkflowQuery) -> Result<Page<WorkflowSummary>, ApiError> {
+        self.store.workflows(&query).await.map_err(broken)
+    }
+
+    async fn workflow(&self, _actor: &Actor, id: WorkflowId, version: Option<u32>) -> Result<WorkflowDetail, ApiError> {
+        self.read_workflow(id, version).await
+    }
+
+    async fn create_workflow(&self, actor: &Actor, drawing: Drawing) -> Result<Saved, ApiError> {
+        self.store_workflow(actor, drawing).await
+    }
+
+    async fn save_workflow(&self, actor: &Actor, id: WorkflowId, expected: u32, drawing: Drawing) -> Result<Saved, ApiError> {
+        self.store_version(actor, id, expected, drawing).await
+    }
+
+    async fn duplicate_workflow(&self, actor: &Actor, id: WorkflowId) -> Result<Saved, ApiError> {
+        let mut drawing = self.read_workflow(id, None).await?.drawing;
+        drawing.name = format!("{} (copy)", drawing.name);
+        self.store_workflow(actor, drawing).await
+    }
+
+    async fn delete_workflow(&self, _actor: &Actor, id: WorkflowId) -> Result<(), ApiError> {
+        self.mark_deleted(id, true).await
+    }
+
+    async fn restore_workflow(&self, _actor: &Actor, id: WorkflowId) -> Result<(), ApiError> {
+        self.mark_deleted(id, false).await
+    }
+
+    async fn versions(&self, _actor: &Actor, id: WorkflowId) -> Result<Vec<VersionInfo>, ApiError> {
+        self.read_workflow(id, None).await?;
+        self.store.versions(id).await.map_err(broken)
+    }
+
+    async fn start_run(&self, actor: &Actor, request: StartRun) -> Result<Accepted, ApiError> {
+        self.begin_run(actor, request).await
+    }
+
+    async fn runs(&self, _actor: &Actor, query: RunQuery) -> Result<Page<RunSummary>, ApiError> {
+        self.store.runs(&query).await.map_err(broken)
+    }
+
+    async fn run(&self, _actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError> {
+        self.read_run(id).await
+    }
+
+    async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError> {
+        self.stop_run(actor, id).await
+    }
+
+    async fn agents(&self, _actor: &Actor, gone: bool) -> Result<Vec<Agent>, ApiError> {
+        self.store.agents(gone).await.map_err(broken)
+    }
+
+    async fn agent(&self, _actor: &Actor, id: AgentId) -> Result<AgentDetail, ApiError> {
+        self.read_agent(id).await
+    }
+
+    async fn spawn_agent(&self, actor: &Actor, spec: AgentSpec) -> Result<AgentId, ApiError> {
+        self.make_agent(actor, spec).await
+    }
+
+    async fn pause_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError> {
+        self.move_agent(actor, id, Command::PauseAgent(id)).await
+    }
+
+    async fn resume_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError> {
+        self.move_agent(actor, id, Command::ResumeAgent(id)).await
+    }
+
+    async fn terminate_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError> {
+        self.move_agent(actor, id, Command::TerminateAgent(id)).await
+    }
+
+    async fn events(&self, _actor: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError> {
+        self.store.events(&query).await.map_err(broken)
+    }
+
+    async fn providers(&self, _actor: &Actor) -> Result<Vec<ProviderInfo>, ApiError> {
+        let default = self.providers.default_model();
+        let list = self.providers.list().into_iter().map(|about| {
+            let default_model = about.default_model.map(|model| format!("{}:{model}", about.name));
+            ProviderInfo {
+                is_default: default.is_some() && default == default_model,
+                name: about.name,
+                base_url: about.base_url,
+                has_key: about.has_key,
+                simulated: about.simulated,
+                default_model,
+            }
+        });
+        Ok(list.collect())
+    }
+}

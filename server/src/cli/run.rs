@@ -1,0 +1,187 @@
+//! `troupe run FILE`: one workflow, headless, to its end. Nothing is kept: the run has a data
+//! directory of its own that goes with it.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use clap::Args;
+use domain::{
+    event::{Event, Fact},
+    frame::Frame,
+    id::{RunId, WorkflowId},
+    run::{Run, RunEvent, RunState, TaskEvent, input::{Command, Input, StartRun}},
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::check;
+use crate::{
+    backend::complete_input,
+    bus::Received,
+    config::{LimitArgs, ProviderArgs},
+    shutdown, startup,
+    store::{Store, replayed},
+};
+
+/// What to run.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The workflow file; `-` reads standard input.
+    pub file: PathBuf,
+    /// Input as JSON, or @FILE.
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub input: Option<String>,
+    /// Print one JSON object with status, output, tasks and cost.
+    #[arg(long)]
+    pub json: bool,
+    /// Where models are.
+    #[command(flatten)]
+    pub providers: ProviderArgs,
+    /// Bounds.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Runs to the end and prints the result.
+pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
+    let bad = |error: anyhow::Error| {
+        eprintln!("troupe: {error:#}");
+        ExitCode::from(check::BAD_FILE)
+    };
+    let read = match check::read(&args.file) {
+        Ok(read) => read,
+        Err(error) => return Ok(bad(error)),
+    };
+    for problem in &read.problems {
+        eprintln!("{}", check::line(problem));
+    }
+    let (Some(drawing), Some(graph)) = (read.drawing, read.graph) else {
+        return Ok(ExitCode::from(check::BAD_FILE));
+    };
+    let input = match given_input(args.input.as_deref()).and_then(|given| {
+        complete_input(&graph.inputs, given).map_err(|error| anyhow::anyhow!(error.message))
+    }) {
+        Ok(input) => input,
+        Err(error) => return Ok(bad(error)),
+    };
+    let stop = shutdown::on_signal()?;
+    let product = startup::build(startup::Settings {
+        data: startup::Data::Temporary,
+        providers: args.providers.clone(),
+        limits: args.limits.limits(),
+        shutdown: stop.clone(),
+    })
+    .await?;
+    let workflow = WorkflowId(Uuid::now_v7());
+    let id = RunId(Uuid::now_v7());
+    let graph = Arc::new(graph);
+    product.store.create_workflow(workflow, &drawing, "cli", product.clock.now()).await?;
+    let mut events = product.bus.subscribe(vec![domain::topic::workflow_events(workflow)]);
+    let start = StartRun {
+        run: id,
+        workflow,
+        version: 1,
+        workflow_name: drawing.name.clone(),
+        graph: Arc::clone(&graph),
+        input,
+        budget_usd: None,
+        parent: None,
+    };
+    product
+        .kernel
+        .submit(Input::Command { by: "cli".to_owned(), command: Command::StartRun(Box::new(start)) })
+        .await?;
+    follow(&mut events, &stop, args.json).await;
+    let log = product.store.run_events(id, 0).await?;
+    let run = replayed(&log, &graph)?.context("the run left no trace")?;
+    stop.cancel();
+    product.tracker.close();
+    product.tracker.wait().await;
+    Ok(print(&run, args.json))
+}
+
+fn given_input(raw: Option<&str>) -> anyhow::Result<Value> {
+    let text = match raw {
+        None => return Ok(json!({})),
+        Some(raw) => match raw.strip_prefix('@') {
+            Some(file) => std::fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?,
+            None => raw.to_owned(),
+        },
+    };
+    serde_json::from_str(&text).context("the input is no JSON")
+}
+
+/// Says on standard error what happens, until the run is at its end or a signal comes.
+async fn follow(events: &mut crate::bus::Subscription, stop: &CancellationToken, quiet: bool) {
+    loop {
+        let received = tokio::select! {
+            received = events.recv() => received,
+            () = stop.cancelled() => return,
+        };
+        let Received::Message(payload) = received else { return };
+        let Ok(Frame::Event(frame)) = serde_json::from_str::<Frame>(payload.json()) else { continue };
+        let Ok(Event { fact, .. }) = Event::from_frame(frame) else { continue };
+        match fact {
+            Fact::Run { event, .. } => match event {
+                RunEvent::Completed { .. } | RunEvent::Failed { .. } | RunEvent::Cancelled { .. } => return,
+                RunEvent::Queued { .. } | RunEvent::Started {} => {}
+            },
+            Fact::Task { task, event, .. } if !quiet => say(task.as_str(), &event),
+            Fact::Task { .. } | Fact::Agent { .. } | Fact::System(_) => {}
+        }
+    }
+}
+
+fn say(task: &str, event: &TaskEvent) {
+    match event {
+        TaskEvent::Assigned { agent_name, .. } => eprintln!("{task}: {agent_name} takes it"),
+        TaskEvent::Retrying { wait_ms, error, .. } => eprintln!("{task}: {} Tried again in {wait_ms} ms.", error.message),
+        TaskEvent::Completed { duration_ms, .. } => eprintln!("{task}: done in {duration_ms} ms"),
+        TaskEvent::Failed { error, .. } => eprintln!("{task}: failed. {}", error.message),
+        TaskEvent::Skipped { .. } => eprintln!("{task}: skipped"),
+        TaskEvent::Ready { .. }
+        | TaskEvent::Started { .. }
+        | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnCompleted { .. }
+        | TaskEvent::ToolCalled { .. }
+        | TaskEvent::ToolReturned { .. }
+        | TaskEvent::Waiting { .. }
+        | TaskEvent::Cancelled { .. } => {}
+    }
+}
+
+fn print(run: &Run, as_json: bool) -> ExitCode {
+    let (output, error) = match &run.state {
+        RunState::Succeeded { output } => (output.clone(), Value::Null),
+        RunState::Failed { error } => (Value::Null, json!({ "task": error.task, "code": error.error.code, "message": error.error.message })),
+        RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (Value::Null, Value::Null),
+    };
+    if as_json {
+        let tokens = run.tokens();
+        let tasks: Vec<Value> = run
+            .tasks
+            .iter()
+            .map(|(name, task)| json!({ "task": name, "status": task.state.name(), "output": task.state.output() }))
+            .collect();
+        let report = json!({
+            "status": run.state.name(), "output": output, "error": error, "cost_usd": run.cost(),
+            "tokens": { "prompt": tokens.prompt, "completion": tokens.completion },
+            "simulated": run.is_simulated(), "tasks": tasks,
+        });
+        println!("{report:#}");
+    } else {
+        if run.is_simulated() {
+            eprintln!("The answers are simulated: no provider has a key.");
+        }
+        match &output {
+            Value::String(text) => println!("{text}"),
+            Value::Null => {}
+            other => println!("{other:#}"),
+        }
+    }
+    match run.state {
+        RunState::Succeeded { .. } => ExitCode::SUCCESS,
+        RunState::Failed { .. } | RunState::Cancelled { .. } | RunState::Queued | RunState::Running => ExitCode::FAILURE,
+    }
+}

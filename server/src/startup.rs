@@ -1,0 +1,250 @@
+//! The only place where ports and their real implementations meet. Read it as a list of what there is.
+
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use anyhow::Context;
+use app::backend::Backend;
+use domain::{frame::Metrics, id::WorkflowId, troupe::Limits};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    backend::Product,
+    bus::{Bus, memory::MemoryBus},
+    clock::{Clock, SystemClock},
+    config::{ProviderArgs, ServeArgs},
+    engine::{
+        effects::Effects,
+        health::Health,
+        kernel::{self, Handle, Kernel},
+        metrics::{self, Gauges, Streamed},
+        recovery::recover,
+        worker::AgentWorker,
+    },
+    llm::{
+        ProviderKind, Providers,
+        openai::{OpenAi, Settings as ServerSettings, Timeouts, ollama_url},
+        rehearsal::Rehearsal,
+    },
+    samples,
+    store::{Store, StoreError, sqlite::SqliteStore},
+    web,
+    workspace::Workspaces,
+};
+
+/// Where data goes.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// Into this directory, for good.
+    Directory(PathBuf),
+    /// Into one that goes when the process ends.
+    Temporary,
+}
+
+/// What a start needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where data goes.
+    pub data: Data,
+    /// Where models are.
+    pub providers: ProviderArgs,
+    /// Bounds.
+    pub limits: Limits,
+    /// Ends everything.
+    pub shutdown: CancellationToken,
+}
+
+/// The product at work.
+pub struct Running {
+    /// The engine's door.
+    pub kernel: Handle,
+    /// The engine; ends at shutdown, or when the log refused it.
+    pub kernel_task: JoinHandle<Result<(), StoreError>>,
+    /// All other work.
+    pub tracker: TaskTracker,
+    /// Truth.
+    pub store: Arc<dyn Store>,
+    /// Copies of it.
+    pub bus: Arc<dyn Bus>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where model calls go.
+    pub providers: Arc<Providers>,
+    /// What does not work.
+    pub health: Health,
+    /// Figures of the moment.
+    pub metrics: watch::Receiver<Metrics>,
+    /// Open WebSockets.
+    pub sockets: Arc<AtomicU64>,
+    /// Agents' directories.
+    pub workspaces: Workspaces,
+    /// Ends everything.
+    pub shutdown: CancellationToken,
+    /// Keeps other processes out of the data directory, and a temporary one alive.
+    _hold: Hold,
+}
+
+struct Hold {
+    _lock: File,
+    temporary: Option<PathBuf>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(directory) = self.temporary.take()
+            && let Err(error) = std::fs::remove_dir_all(&directory)
+        {
+            tracing::warn!(directory = %directory.display(), %error, "temporary data is left behind");
+        }
+    }
+}
+
+/// Builds the product and lets it go on from where it was.
+pub async fn build(settings: Settings) -> anyhow::Result<Running> {
+    let (data, hold) = data_directory(&settings.data)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).await?);
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
+    let providers = Arc::new(providers(&settings.providers)?);
+    let workspaces = Workspaces::below(&data);
+    let health = Health::default();
+    let tracker = TaskTracker::new();
+    let shutdown = settings.shutdown;
+    let streamed = Streamed::default();
+    let sockets = Arc::new(AtomicU64::new(0));
+
+    if matches!(settings.data, Data::Directory(_)) && store.workflow_count().await? == 0 {
+        // The first sample is stored last: lists show the newest change first.
+        for drawing in samples::drawings().iter().rev() {
+            store.create_workflow(WorkflowId(Uuid::now_v7()), drawing, "troupe", clock.now()).await?;
+        }
+    }
+
+    let recovered = recover(&*store, settings.limits, env!("CARGO_PKG_VERSION")).await?;
+    for (run, reason) in &recovered.unreadable {
+        health.degrade("recovery", format!("Run {run} cannot go on: {reason}. The others do."));
+    }
+    let (kernel, inbox) = kernel::inbox();
+    let (gauges, gauges_seen) = watch::channel(Gauges::default());
+    let worker = AgentWorker {
+        kernel: kernel.clone(),
+        providers: Arc::clone(&providers),
+        workspaces: workspaces.clone(),
+        bus: Arc::clone(&bus),
+        streamed: streamed.clone(),
+    };
+    let effects =
+        Effects::new(kernel.clone(), Arc::new(worker), workspaces.clone(), tracker.clone(), shutdown.child_token());
+    let parts = kernel::Parts {
+        store: Arc::clone(&store),
+        bus: Arc::clone(&bus),
+        clock: Arc::clone(&clock),
+        health: health.clone(),
+        gauges,
+        shutdown: shutdown.child_token(),
+    };
+    let kernel_task = tokio::spawn(Kernel::new(parts, recovered.troupe, recovered.inputs, effects, inbox).run());
+
+    let (latest, metrics) = watch::channel(Metrics::default());
+    let sources = metrics::Sources {
+        gauges: gauges_seen,
+        streamed,
+        sockets: Arc::clone(&sockets),
+        health: health.clone(),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+    };
+    tracker.spawn(metrics::report(sources, Arc::clone(&bus), latest, shutdown.child_token()));
+
+    Ok(Running {
+        kernel,
+        kernel_task,
+        tracker,
+        store,
+        bus,
+        clock,
+        providers,
+        health,
+        metrics,
+        sockets,
+        workspaces,
+        shutdown,
+        _hold: hold,
+    })
+}
+
+/// The pages and the API over a running product.
+pub fn backend(running: &Running) -> Arc<dyn Backend> {
+    Arc::new(Product {
+        kernel: running.kernel.clone(),
+        store: Arc::clone(&running.store),
+        providers: Arc::clone(&running.providers),
+        clock: Arc::clone(&running.clock),
+        metrics: running.metrics.clone(),
+        workspaces: running.workspaces.clone(),
+    })
+}
+
+/// Every provider that the settings name, and Rehearsal.
+pub fn providers(args: &ProviderArgs) -> anyhow::Result<Providers> {
+    let mut providers = Providers::default();
+    let server = |name: &str, kind, base_url: String, key, default_model: Option<&str>| ServerSettings {
+        name: name.to_owned(),
+        kind,
+        base_url,
+        key,
+        default_model: default_model.map(str::to_owned),
+        app_url: None,
+        timeouts: Timeouts::default(),
+        clock: Arc::new(SystemClock),
+    };
+    if let Some(key) = ProviderArgs::key(&args.openrouter_api_key) {
+        let base = args.openrouter_base_url.clone().unwrap_or_else(|| "https://openrouter.ai/api/v1".to_owned());
+        let settings = server("openrouter", ProviderKind::Openrouter, base, Some(key), Some("openrouter/auto"));
+        providers.add(Arc::new(OpenAi::new(settings)?));
+    }
+    let key = ProviderArgs::key(&args.openai_api_key);
+    if key.is_some() || args.openai_base_url.is_some() {
+        let (kind, default) = match &args.openai_base_url {
+            Some(_) => (ProviderKind::Compatible, None),
+            None => (ProviderKind::Openai, Some("gpt-4.1-mini")),
+        };
+        let base = args.openai_base_url.clone().unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
+        providers.add(Arc::new(OpenAi::new(server("openai", kind, base, key, default))?));
+    }
+    if let Some(host) = args.ollama_host.as_deref().filter(|host| !host.trim().is_empty()) {
+        let settings = server("ollama", ProviderKind::Compatible, ollama_url(host), None, None);
+        providers.add(Arc::new(OpenAi::new(settings)?));
+    }
+    providers.add(Arc::new(Rehearsal::new(args.rehearsal_tps)));
+    Ok(providers)
+}
+
+fn data_directory(data: &Data) -> anyhow::Result<(PathBuf, Hold)> {
+    let (directory, temporary) = match data {
+        Data::Directory(directory) => (directory.clone(), None),
+        Data::Temporary => {
+            let directory = std::env::temp_dir().join(format!("troupe-{}", Uuid::now_v7()));
+            (directory.clone(), Some(directory))
+        }
+    };
+    make_private(&directory).with_context(|| format!("the data directory {} cannot be made", directory.display()))?;
+    let lock = File::create(directory.join("lock"))
+        .with_context(|| format!("the data directory {} cannot be written", directory.display()))?;
+    lock.try_lock().map_err(|_| {
+        anyhow::anyhow!("another troupe uses {}: stop it, or choose another directory with --data", directory.display())
+    })?;
+    Ok((directory, Hold { _lock: lock, temporary }))
+}
+
+/// Readable by this user alone: it holds prompts, answers and, later, keys.
+fn make_private(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
