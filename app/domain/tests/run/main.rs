@@ -1,0 +1,7 @@
+//! Stories of runs: a graph, what its agents do, and the tree that comes out. And properties that
+//! hold for any order of inputs.
+
+mod agents;
+mod properties;
+mod stage;
+mod stories;

@@ -1,0 +1,377 @@
+//! A stage for stories: plays the agents by a script, moves time from timer to timer, and tells in a
+//! few lines what became of a run.
+//!
+//! The graph, one thing a line: `a` (an agent node), `t = {{ nodes.a.output }}` (a transform),
+//! `g ? 'yes' in nodes.a.output` (a branch), `o : {{ nodes.a.output }}` (an output),
+//! `a > b > c` and `g.true > b` (edges), `b join any`, `b on_error continue`, `b retry 1`,
+//! `b disabled`, `b timeout 50`, `b can writing` (capabilities), `b by name` (a named agent).
+//!
+//! The script, one thing a line: `a says yes`, `a fails`, `a fails twice` (in a way that passes),
+//! `a crashes`, `a hangs`, `cancel when b` (once b is started). Everyone else says its own name.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    event::{Event, Fact},
+    graph::{Drawing, DrawnEdge, DrawnNode, ValidGraph, check::check},
+    id::{AgentId, IdSource, RunId, WorkflowId},
+    money::MicroUsd,
+    run::{
+        CostIs, FinishReason, Run, RunState, TaskError, TaskEvent, TaskState, TurnRecord,
+        input::{Action, AttemptSpec, Command, Input, Outcome, Rejection, StartRun, Timer},
+    },
+    time::Timestamp,
+    troupe::{Limits, Step, Troupe},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub struct Counting(pub u128);
+
+impl IdSource for Counting {
+    fn agent_id(&mut self) -> AgentId {
+        self.0 += 1;
+        AgentId(Uuid::from_u128(self.0))
+    }
+}
+
+/// Reads the graph of a story.
+pub fn graph(text: &str) -> Arc<ValidGraph> {
+    let drawing = drawing(text);
+    match check(&drawing) {
+        (Some(graph), _) => Arc::new(graph),
+        (None, problems) => panic!("the story's graph cannot run: {problems:#?}"),
+    }
+}
+
+fn drawing(text: &str) -> Drawing {
+    let mut drawing = Drawing::default();
+    let mut node = |id: &str, kind: &str, keys: Value| {
+        let Value::Object(keys) = keys else { return };
+        drawing.nodes.push(DrawnNode { id: id.into(), kind: kind.into(), keys });
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for line in &lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [id] => node(id, "agent", json!({ "prompt": format!("do {id}"), "capabilities": [] })),
+            [id, "=", ..] => node(id, "transform", json!({ "template": line[id.len() + 3..] })),
+            [id, "=json", ..] => node(id, "transform", json!({ "template": line[id.len() + 7..], "as": "json" })),
+            [id, "?", ..] => node(id, "branch", json!({ "condition": line[id.len() + 3..] })),
+            [id, ":", ..] => node(id, "output", json!({ "value": line[id.len() + 3..] })),
+            [id, "asks", ..] => node(id, "agent", json!({ "prompt": line[id.len() + 6..], "capabilities": [] })),
+            _ => {}
+        }
+    }
+    for line in &lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.len() > 2 && words[1] == ">" {
+            for pair in line.split('>').map(str::trim).collect::<Vec<_>>().windows(2) {
+                drawing.edges.push(DrawnEdge { from: pair[0].into(), to: pair[1].into(), ..DrawnEdge::default() });
+            }
+            continue;
+        }
+        let (key, value) = match words[..] {
+            [_, "join", how] => ("join", json!(how)),
+            [_, "on_error", how] => ("on_error", json!(how)),
+            [_, "retry", tries] => ("retry", json!({ "attempts": tries.parse::<u32>().expect("a number") })),
+            [_, "timeout", ms] => ("timeout_ms", json!(ms.parse::<u64>().expect("a number"))),
+            [_, "disabled"] => ("disabled", json!(true)),
+            [_, "can", word] => ("capabilities", json!([word])),
+            [_, "by", name] => ("agent", json!(name)),
+            _ => continue,
+        };
+        let node = drawing.nodes.iter_mut().find(|node| node.id == words[0]).expect("a node of that name");
+        node.keys.insert(key.into(), value);
+        if key == "agent" {
+            node.keys.shift_remove("capabilities");
+        }
+    }
+    drawing
+}
+
+/// What a task's agent does.
+#[derive(Debug, Clone)]
+enum Part {
+    Says(String),
+    Fails,
+    FailsThenSays(u32),
+    Crashes,
+    Hangs,
+}
+
+/// One run with its agents.
+pub struct Stage {
+    pub troupe: Troupe,
+    pub log: Vec<Event>,
+    /// Lengths of the log after each commit: what a kill can leave behind.
+    pub commits: Vec<usize>,
+    pub now: Timestamp,
+    pub run: RunId,
+    pub graph: Arc<ValidGraph>,
+    parts: BTreeMap<String, Part>,
+    cancel_when: Option<String>,
+    pub started: Vec<AttemptSpec>,
+    timers: BTreeMap<(Timestamp, usize), Timer>,
+    ids: Counting,
+    waves: Vec<Vec<String>>,
+}
+
+impl Stage {
+    pub fn new(graph_text: &str, script: &str) -> Self {
+        let mut parts = BTreeMap::new();
+        let mut cancel_when = None;
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[..] {
+                ["cancel", "when", task] => cancel_when = Some(task.to_owned()),
+                [task, "says", ..] => {
+                    parts.insert(task.to_owned(), Part::Says(line[task.len() + 6..].to_owned()));
+                }
+                [task, "fails"] => drop(parts.insert(task.to_owned(), Part::Fails)),
+                [task, "fails", "once"] => drop(parts.insert(task.to_owned(), Part::FailsThenSays(1))),
+                [task, "fails", "twice"] => drop(parts.insert(task.to_owned(), Part::FailsThenSays(2))),
+                [task, "fails", "thrice"] => drop(parts.insert(task.to_owned(), Part::FailsThenSays(3))),
+                [task, "crashes"] => drop(parts.insert(task.to_owned(), Part::Crashes)),
+                [task, "hangs"] => drop(parts.insert(task.to_owned(), Part::Hangs)),
+                _ => panic!("the script says `{line}`, which nobody understands"),
+            }
+        }
+        Self {
+            troupe: Troupe::new(0, Limits::default()),
+            log: Vec::new(),
+            commits: Vec::new(),
+            now: Timestamp(1_000_000),
+            run: RunId(Uuid::from_u128(7)),
+            graph: graph(graph_text),
+            parts,
+            cancel_when,
+            started: Vec::new(),
+            timers: BTreeMap::new(),
+            ids: Counting(100),
+            waves: Vec::new(),
+        }
+    }
+
+    pub fn start_input(&self, input: Value) -> Input {
+        Input::Command {
+            by: "tester".into(),
+            command: Command::StartRun(Box::new(StartRun {
+                run: self.run,
+                workflow: WorkflowId(Uuid::from_u128(8)),
+                version: 1,
+                workflow_name: "story".into(),
+                graph: Arc::clone(&self.graph),
+                input,
+                budget_usd: None,
+                parent: None,
+            })),
+        }
+    }
+
+    /// One input, with everything that follows from it at once.
+    pub fn take(&mut self, input: Input) -> Result<(), Rejection> {
+        let mut step = Step::default();
+        let taken = self.troupe.handle(input, self.now, &mut step);
+        self.troupe.dispatch(self.now, &mut self.ids, &mut step).expect("dispatch never contradicts itself");
+        self.log.extend(step.events);
+        self.commits.push(self.log.len());
+        for action in step.actions {
+            self.act(action);
+        }
+        taken
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::PrepareAgent(agent) => {
+                self.take(Input::Outcome(Outcome::AgentReady(agent))).expect("a spawned agent becomes idle");
+            }
+            Action::ReleaseAgent(_) => {}
+            Action::StartAttempt(spec) => self.started.push(*spec),
+            Action::StopAttempt(key) => self.started.retain(|spec| spec.key != key),
+            Action::SetTimer { at, timer } => {
+                let number = self.timers.len() + self.log.len() * 1_000;
+                self.timers.insert((at, number), timer);
+            }
+        }
+    }
+
+    /// Plays until nothing is left to do.
+    pub fn play(&mut self) {
+        loop {
+            if !self.started.is_empty() {
+                let wave = std::mem::take(&mut self.started);
+                self.waves.push(wave.iter().map(|spec| spec.key.task.to_string()).collect());
+                for spec in wave {
+                    self.perform(&spec);
+                }
+                continue;
+            }
+            let Some(((at, _), timer)) = self.timers.pop_first() else { return };
+            if matches!(timer, Timer::AgentIdle { .. }) && self.is_over() {
+                continue;
+            }
+            self.now = self.now.max(at);
+            self.take(Input::Timer(timer)).expect("timers are never refused");
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.troupe.runs.values().all(|live| live.run.state.is_final())
+    }
+
+    fn perform(&mut self, spec: &AttemptSpec) {
+        let task = spec.key.task.to_string();
+        let key = spec.key.clone();
+        self.now = self.now.plus_ms(10);
+        let turn = Outcome::TurnStarted { key: key.clone(), turn: 1, model: "rehearsal:default".into(), simulated: true };
+        if self.take(Input::Outcome(turn)).is_err() {
+            return;
+        }
+        if self.cancel_when.as_deref() == Some(task.as_str()) {
+            self.cancel_when = None;
+            let command = Command::CancelRun(self.run);
+            self.take(Input::Command { by: "tester".into(), command }).expect("a live run can be cancelled");
+        }
+        let passing = |code: &str| TaskError::passing(code, "it can pass");
+        let outcome = match self.parts.get(&task).cloned() {
+            Some(Part::Hangs) => return,
+            Some(Part::Crashes) => {
+                self.parts.remove(&task);
+                Outcome::Crashed { key, error: passing("agent_crashed") }
+            }
+            Some(Part::Fails) => Outcome::Failed { key, error: TaskError::lasting("refused", "it never works") },
+            Some(Part::FailsThenSays(0)) | None => return self.say(spec, &task),
+            Some(Part::FailsThenSays(left)) => {
+                self.parts.insert(task, Part::FailsThenSays(left - 1));
+                Outcome::Failed { key, error: passing("busy") }
+            }
+            Some(Part::Says(text)) => return self.say(spec, &text),
+        };
+        // What comes too late is refused; that is part of the story.
+        let _late = self.take(Input::Outcome(outcome));
+    }
+
+    fn say(&mut self, spec: &AttemptSpec, text: &str) {
+        let key = spec.key.clone();
+        let record = Box::new(record(text));
+        let _late = self.take(Input::Outcome(Outcome::TurnCompleted { key: key.clone(), turn: 1, record }));
+        let _late = self.take(Input::Outcome(Outcome::Succeeded { key, output: json!(text) }));
+    }
+
+    pub fn run(&self) -> &Run {
+        &self.troupe.runs[&self.run].run
+    }
+
+    /// The tree that came out.
+    pub fn tree(&self) -> String {
+        let run = self.run();
+        let mut out = match &run.state {
+            RunState::Succeeded { output } => format!("run succeeded: {output}\n"),
+            RunState::Failed { error } => {
+                let task = error.task.as_ref().map(|task| task.to_string()).unwrap_or_default();
+                format!("run failed at {task}: {}\n", error.error.code)
+            }
+            other => format!("run {}\n", other.name()),
+        };
+        for (name, task) in &run.tasks {
+            let more = match &task.state {
+                TaskState::Failed { error, .. } => format!(" ({})", error.code),
+                TaskState::Skipped { reason } => format!(" ({reason:?})"),
+                TaskState::Succeeded { port: Some(port), .. } => format!(" -> {port}"),
+                _ => String::new(),
+            };
+            let tries = if task.attempts.len() > 1 { format!(" after {} tries", task.attempts.len()) } else { String::new() };
+            out.push_str(&format!("{name} {}{more}{tries}\n", task.state.name()));
+        }
+        out
+    }
+
+    /// Which agent tasks ran at the same time.
+    pub fn waves(&self) -> String {
+        self.waves.iter().map(|wave| wave.join(" ")).collect::<Vec<_>>().join(" | ")
+    }
+
+    /// Checks what must hold for any log at any time.
+    pub fn assert_sound(&self) {
+        for (at, event) in self.log.iter().enumerate() {
+            assert_eq!(event.seq, at as u64 + 1, "seq has a gap");
+        }
+        let of_run: Vec<Event> =
+            self.log.iter().filter(|event| event.fact.run() == Some(self.run)).cloned().collect();
+        for (at, event) in of_run.iter().enumerate() {
+            assert_eq!(event.run_seq, Some(at as u64 + 1), "run_seq has a gap");
+        }
+        let replayed = Run::replay(&of_run, &self.graph).expect("the log fits itself");
+        assert_eq!(replayed.as_ref(), self.troupe.runs.get(&self.run).map(|live| &live.run), "replay gives another state");
+        for event in &self.log {
+            let back = Event::from_frame(event.to_frame()).expect("frames can be read back");
+            assert_eq!(&back, event, "the wire changes an event");
+        }
+        if let Some(live) = self.troupe.runs.get(&self.run)
+            && live.run.state.is_final()
+        {
+            for (name, task) in &live.run.tasks {
+                assert!(task.state.is_settled(), "{name} is {} in an ended run", task.state.name());
+            }
+        }
+        for agent in self.troupe.agents.values() {
+            if let Some(key) = agent.working_on() {
+                let live = &self.troupe.runs[&key.run];
+                assert!(live.is_current(key), "{} works on {key:?}, which is over", agent.spec.name);
+            }
+        }
+    }
+}
+
+/// A model call that brought this text.
+pub fn record(text: &str) -> TurnRecord {
+    TurnRecord {
+        provider: "rehearsal".into(),
+        model: "default".into(),
+        text: text.into(),
+        tool_calls: Vec::new(),
+        reasoning_details: Vec::new(),
+        prompt_tokens: Some(10),
+        completion_tokens: Some(5),
+        cost_usd: Some(MicroUsd(3)),
+        cost_is: CostIs::Charged,
+        finish_reason: FinishReason::Stop,
+        generation_id: None,
+        first_token_ms: Some(1),
+        duration_ms: 2,
+    }
+}
+
+/// Plays a story to its end and tells what became of it.
+pub fn play(graph: &str, script: &str) -> Stage {
+    play_with(graph, script, json!({}))
+}
+
+/// As `play`, with an input.
+pub fn play_with(graph: &str, script: &str, input: Value) -> Stage {
+    let mut stage = Stage::new(graph, script);
+    let start = stage.start_input(input);
+    stage.take(start).expect("a story can start");
+    stage.play();
+    stage.assert_sound();
+    stage
+}
+
+/// The types of a task's events, in order.
+pub fn events_of(stage: &Stage, task: &str) -> String {
+    let mut kinds = Vec::new();
+    for event in &stage.log {
+        if let Fact::Task { task: name, event: what, .. } = &event.fact
+            && name.as_str() == task
+        {
+            let frame = event.to_frame();
+            kinds.push(match what {
+                TaskEvent::Retrying { attempt, wait_ms, .. } => format!("{}({attempt}, {wait_ms} ms)", frame.kind),
+                _ => frame.kind,
+            });
+        }
+    }
+    kinds.join(" ")
+}
