@@ -14,15 +14,17 @@ pub use self::{
     overview::{overview, providers, status},
     runs::{cancel_run, run, runs, start_run},
     workflows::{
-        create_workflow, delete_workflow, duplicate_workflow, import_workflow, restore_workflow, save_workflow,
-        versions, workflow, workflows,
+        create_workflow, delete_workflow, duplicate_workflow, import_workflow, restore_workflow,
+        save_workflow, versions, workflow, workflows,
     },
 };
 
 /// The status line that belongs to an error, for the page and for the answer alike. The error itself
 /// goes on as it is.
 #[cfg(feature = "ssr")]
-pub(crate) fn answer<T>(result: Result<T, crate::error::ApiError>) -> Result<T, crate::error::ApiError> {
+pub(crate) fn answer<T>(
+    result: Result<T, crate::error::ApiError>,
+) -> Result<T, crate::error::ApiError> {
     if let Err(error) = &result
         && let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>()
         && let Ok(status) = http::StatusCode::from_u16(error.status())

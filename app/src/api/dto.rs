@@ -23,7 +23,9 @@ pub struct Actor {
 impl Actor {
     /// The person at the machine that the server runs on.
     pub fn local_admin() -> Self {
-        Self { name: "admin".into() }
+        Self {
+            name: "admin".into(),
+        }
     }
 }
 

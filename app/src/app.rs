@@ -1,0 +1,98 @@
+//! The frame around every page: document, routes, contexts, layout.
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Stylesheet, Title, provide_meta_context};
+use leptos_router::{
+    components::{Route, Router, Routes},
+    path,
+};
+
+use crate::{
+    api,
+    components::{
+        cheat_sheet::CheatSheet,
+        palette::Palette,
+        rail::Rail,
+        shortcuts::provide_shortcuts,
+        theme,
+        toast::{ToastHost, provide_toasts},
+        top_bar::{TopBar, provide_crumb},
+    },
+    live::provide_live,
+    pages::{
+        agent::AgentPage, agents::AgentsPage, dashboard::DashboardPage, editor::EditorPage,
+        events::EventsPage, not_found::NotFoundPage, run::RunPage, runs::RunsPage,
+        settings::SettingsPage, workflows::WorkflowsPage,
+    },
+};
+
+/// The document that the server renders. The browser takes over its body.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+                <script nonce=use_nonce() inner_html=theme::BEFORE_PAINT></script>
+                <AutoReload options=options.clone()/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// The product in a page.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_toasts();
+    provide_crumb();
+    view! {
+        <Stylesheet id="leptos" href="/pkg/troupe.css"/>
+        <Title formatter=|text: String| if text.is_empty() { "Troupe".to_owned() } else { format!("{text} · Troupe") }/>
+        <a class="skip" href="#page">"Skip to the page"</a>
+        <Router>
+            <Frame/>
+        </Router>
+        <ToastHost/>
+    }
+}
+
+/// Rail, bar and page. Inside the router, because all of them follow the address.
+#[component]
+fn Frame() -> impl IntoView {
+    // The stream of this tab begins where the figures at the top were read.
+    let status = Resource::new_blocking(|| (), |()| api::status());
+    provide_live(status);
+    provide_shortcuts();
+    view! {
+        <div class="frame">
+            <Rail/>
+            <div class="stage">
+                <TopBar status/>
+                <main id="page" tabindex="-1">
+                    <Routes fallback=NotFoundPage>
+                        <Route path=path!("/") view=DashboardPage/>
+                        <Route path=path!("/workflows") view=WorkflowsPage/>
+                        <Route path=path!("/workflows/:id") view=EditorPage/>
+                        <Route path=path!("/runs") view=RunsPage/>
+                        <Route path=path!("/runs/:id") view=RunPage/>
+                        <Route path=path!("/agents") view=AgentsPage/>
+                        <Route path=path!("/agents/:id") view=AgentPage/>
+                        <Route path=path!("/events") view=EventsPage/>
+                        <Route path=path!("/settings") view=SettingsPage/>
+                    </Routes>
+                </main>
+            </div>
+        </div>
+        <Palette/>
+        <CheatSheet/>
+    }
+}

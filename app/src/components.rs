@@ -1,0 +1,41 @@
+//! Parts that pages are made of. They are told what to show and say what was pressed; they load nothing
+//! by themselves, except where a dialog is a small page of its own (`run_dialog`, `palette`).
+
+pub mod badge;
+pub mod button;
+pub mod cheat_sheet;
+pub mod copy;
+pub mod dialog;
+pub mod empty;
+pub mod error_view;
+pub mod event_line;
+pub mod field;
+pub mod icon;
+pub mod markdown;
+pub mod numbers;
+pub mod palette;
+pub mod rail;
+pub mod run_dialog;
+pub mod run_row;
+pub mod shortcuts;
+pub mod sparkline;
+pub mod theme;
+pub mod toast;
+pub mod top_bar;
+
+pub use self::{
+    badge::{Badge, StatusBadge, StatusGlyph},
+    button::{Button, ButtonLook, IconButton},
+    copy::{CopyId, CopyJson},
+    dialog::Dialog,
+    empty::{Empty, Loading},
+    error_view::ErrorView,
+    field::Field,
+    icon::{Glyph, Icon},
+    markdown::Markdown,
+    numbers::{Duration, Elapsed, Money, RelativeTime},
+    run_dialog::RunDialog,
+    shortcuts::{Shortcut, use_shortcuts},
+    sparkline::Sparkline,
+    toast::{Toasts, use_toasts},
+};

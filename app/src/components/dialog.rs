@@ -1,0 +1,60 @@
+//! A dialog over the page: the browser's own `<dialog>`, which keeps the focus inside, closes on Escape
+//! and gives the focus back.
+
+use leptos::{html, prelude::*};
+
+use super::{button::IconButton, icon::Glyph};
+
+/// A dialog; its content exists only while it is open.
+#[component]
+pub fn Dialog(
+    /// What it is about; also its name.
+    #[prop(into)]
+    title: Signal<String>,
+    /// Whether it is open. Escape and the cross set it to false.
+    open: RwSignal<bool>,
+    /// Takes more room, for lists.
+    #[prop(optional)]
+    wide: bool,
+    /// The content.
+    children: ChildrenFn,
+) -> impl IntoView {
+    let node = NodeRef::<html::Dialog>::new();
+    let children = StoredValue::new(children);
+    Effect::new(move |_| {
+        let (Some(dialog), open) = (node.get(), open.get()) else {
+            return;
+        };
+        if open && !dialog.open() {
+            // Only a dialog outside the page refuses to open; then there is nobody to see it.
+            let _opened = dialog.show_modal();
+        } else if !open && dialog.open() {
+            dialog.close();
+        }
+    });
+    view! {
+        <dialog
+            class="dialog"
+            class:wide=wide
+            aria-label=move || title.get()
+            node_ref=node
+            on:close=move |_| open.set(false)
+            on:click=move |event| {
+                // A press on the shade around it, which belongs to the element but not to its content.
+                if event.target().is_some() && event.target() == event.current_target() {
+                    open.set(false);
+                }
+            }
+        >
+            <Show when=move || open.get()>
+                <div class="dialog-body">
+                    <header class="dialog-head">
+                        <h2>{move || title.get()}</h2>
+                        <IconButton glyph=Glyph::Cross label="Close" on_press=move |()| open.set(false)/>
+                    </header>
+                    {children.with_value(|children| children())}
+                </div>
+            </Show>
+        </dialog>
+    }
+}

@@ -1,0 +1,193 @@
+//! An event in words, on one line: what happened, to whom.
+
+use domain::{
+    agent::AgentEvent,
+    event::{Event, Fact, SystemEvent},
+    frame::EventFrame,
+    run::{RunEvent, SkipReason, TaskEvent, Waiting},
+};
+
+use crate::words;
+
+/// What happened, in one short sentence without its time.
+pub fn say(frame: &EventFrame) -> String {
+    match Event::from_frame(frame.clone()) {
+        Ok(event) => say_fact(&event.fact),
+        // Stored by a newer version: its type says more than nothing.
+        Err(_) => frame.kind.clone(),
+    }
+}
+
+/// The same, of the typed form.
+pub fn say_fact(fact: &Fact) -> String {
+    match fact {
+        Fact::Run { event, .. } => say_run(event),
+        Fact::Task { task, event, .. } => say_task(task.as_str(), event),
+        Fact::Agent { event, .. } => say_agent(event),
+        Fact::System(event) => say_system(event),
+    }
+}
+
+/// Where an event leads: the run it is about, or the agent.
+pub fn place(frame: &EventFrame) -> Option<String> {
+    match (frame.run_id, frame.agent_id) {
+        (Some(run), _) => Some(format!("/runs/{run}")),
+        (None, Some(agent)) => Some(format!("/agents/{agent}")),
+        (None, None) => None,
+    }
+}
+
+fn say_run(event: &RunEvent) -> String {
+    match event {
+        RunEvent::Queued {
+            workflow_name, by, ..
+        } => format!("{workflow_name}: accepted, started by {by}"),
+        RunEvent::Started {} => "Run started".into(),
+        RunEvent::Completed {
+            duration_ms,
+            cost_usd,
+            ..
+        } => match cost_usd {
+            Some(cost) => format!(
+                "Run succeeded in {} for {}",
+                words::duration(*duration_ms),
+                words::money(*cost)
+            ),
+            None => format!("Run succeeded in {}", words::duration(*duration_ms)),
+        },
+        RunEvent::Failed { error } => match &error.task {
+            Some(task) => format!(
+                "Run failed at {task}: {}",
+                words::short(&error.error.message, 120)
+            ),
+            None => format!("Run failed: {}", words::short(&error.error.message, 120)),
+        },
+        RunEvent::Cancelled { by } => format!("Run cancelled by {by}"),
+    }
+}
+
+fn say_task(task: &str, event: &TaskEvent) -> String {
+    match event {
+        TaskEvent::Ready { .. } => format!("{task} is ready"),
+        TaskEvent::Assigned { agent_name, .. } => format!("{task} goes to {agent_name}"),
+        TaskEvent::Started { attempt: 1 } => format!("{task} started"),
+        TaskEvent::Started { attempt } => format!("{task} started, try {attempt}"),
+        TaskEvent::TurnStarted {
+            model,
+            resumed: false,
+            ..
+        } => format!("{task} asks {model}"),
+        TaskEvent::TurnStarted {
+            model,
+            resumed: true,
+            ..
+        } => format!("{task} asks {model} again after a crash"),
+        TaskEvent::TurnCompleted { record, .. } => match record.completion_tokens {
+            Some(tokens) => format!(
+                "{task} got {} in {}",
+                words::plural(tokens, "token", "tokens"),
+                words::duration(record.duration_ms)
+            ),
+            None => format!(
+                "{task} got an answer in {}",
+                words::duration(record.duration_ms)
+            ),
+        },
+        TaskEvent::ToolCalled { call, .. } => format!("{task} calls {}", call.name),
+        TaskEvent::ToolReturned {
+            failed: false,
+            duration_ms,
+            ..
+        } => format!(
+            "{task}: tool returned after {}",
+            words::duration(*duration_ms)
+        ),
+        TaskEvent::ToolReturned {
+            failed: true,
+            output,
+            ..
+        } => format!("{task}: tool failed: {}", words::short(output, 80)),
+        TaskEvent::Retrying {
+            attempt,
+            wait_ms,
+            error,
+        } => {
+            format!(
+                "{task} tries again (try {attempt}) in {}: {}",
+                words::duration(*wait_ms),
+                words::short(&error.message, 80)
+            )
+        }
+        TaskEvent::Waiting {
+            reason: Waiting::Timer,
+            ..
+        } => format!("{task} waits for its next try"),
+        TaskEvent::Completed {
+            duration_ms,
+            port: Some(port),
+            ..
+        } => format!("{task} took {port} after {}", words::duration(*duration_ms)),
+        TaskEvent::Completed {
+            duration_ms,
+            port: None,
+            ..
+        } => format!("{task} done in {}", words::duration(*duration_ms)),
+        TaskEvent::Failed { error, .. } => {
+            format!("{task} failed: {}", words::short(&error.message, 120))
+        }
+        TaskEvent::Skipped {
+            reason: SkipReason::NotTaken,
+            ..
+        } => format!("{task} skipped: no way to it was taken"),
+        TaskEvent::Skipped {
+            reason: SkipReason::Disabled,
+            ..
+        } => format!("{task} skipped: it is disabled"),
+        TaskEvent::Cancelled { .. } => format!("{task} cancelled"),
+    }
+}
+
+fn say_agent(event: &AgentEvent) -> String {
+    match event {
+        AgentEvent::Spawned {
+            spec,
+            on_demand: true,
+            ..
+        } => format!("{} spawned on demand", spec.name),
+        AgentEvent::Spawned {
+            spec,
+            on_demand: false,
+            ..
+        } => format!("{} spawned", spec.name),
+        AgentEvent::Idle { .. } => "Agent is idle".into(),
+        AgentEvent::Working { on } => format!("Agent works on {}", on.task),
+        AgentEvent::Paused { by } => format!("Agent paused by {by}"),
+        AgentEvent::Resumed { by } => format!("Agent resumed by {by}"),
+        AgentEvent::Error { error } => {
+            format!("Agent error: {}", words::short(&error.message, 120))
+        }
+        AgentEvent::Terminated { reason } => format!("Agent ended: {}", words::short(reason, 120)),
+    }
+}
+
+fn say_system(event: &SystemEvent) -> String {
+    match event {
+        SystemEvent::Started {
+            version,
+            runs_recovered: 0,
+        } => format!("Troupe {version} started"),
+        SystemEvent::Started {
+            version,
+            runs_recovered,
+        } => {
+            format!(
+                "Troupe {version} started; {} recovered",
+                words::plural(*runs_recovered, "run", "runs")
+            )
+        }
+        SystemEvent::Degraded { part, message } => {
+            format!("{part} does not work: {}", words::short(message, 120))
+        }
+        SystemEvent::Recovered { part } => format!("{part} works again"),
+    }
+}

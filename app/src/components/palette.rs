@@ -1,0 +1,5 @@
+//! To come.
+use leptos::prelude::*;
+/// To come.
+#[component]
+pub fn Palette() -> impl IntoView {}

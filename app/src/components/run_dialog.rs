@@ -1,0 +1,250 @@
+//! Starting a run by hand: a form made from the workflow's inputs.
+
+use domain::{
+    graph::{InputSpec, drawing::InputType},
+    id::WorkflowId,
+};
+use leptos::{ev::SubmitEvent, prelude::*};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+use serde_json::{Map, Number, Value};
+
+use super::{
+    button::{Button, ButtonLook},
+    dialog::Dialog,
+    error_view::ErrorView,
+    field::Field,
+    icon::Glyph,
+};
+use crate::{api, api::dto, error::ApiError};
+
+/// What a form's texts mean, or what is wrong with which of them.
+pub fn read_inputs(inputs: &[InputSpec], texts: &[String]) -> Result<Value, Vec<(String, String)>> {
+    let mut values = Map::new();
+    let mut wrong = Vec::new();
+    for (spec, text) in inputs.iter().zip(texts) {
+        match read_input(spec, text) {
+            Ok(Some(value)) => {
+                values.insert(spec.name.clone(), value);
+            }
+            Ok(None) => {}
+            Err(message) => wrong.push((spec.name.clone(), message)),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(Value::Object(values))
+    } else {
+        Err(wrong)
+    }
+}
+
+fn read_input(spec: &InputSpec, text: &str) -> Result<Option<Value>, String> {
+    if text.trim().is_empty() {
+        // Left empty: the default counts, where there is one.
+        return if spec.required && spec.default.is_none() {
+            Err("This is needed.".into())
+        } else {
+            Ok(None)
+        };
+    }
+    match spec.holds {
+        InputType::String | InputType::Text => Ok(Some(Value::String(text.to_owned()))),
+        InputType::Number => {
+            let number = text.trim().parse::<i64>().map(Number::from).ok();
+            let number =
+                number.or_else(|| text.trim().parse::<f64>().ok().and_then(Number::from_f64));
+            number
+                .map(|number| Some(Value::Number(number)))
+                .ok_or_else(|| "This is no number.".into())
+        }
+        InputType::Boolean => Ok(Some(Value::Bool(text == "true"))),
+        InputType::Json => serde_json::from_str(text)
+            .map(Some)
+            .map_err(|error| format!("This is no JSON: {error}.")),
+    }
+}
+
+/// What stands in the field at first.
+fn first_text(spec: &InputSpec) -> String {
+    match &spec.default {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Asks for the inputs of a workflow, starts a run and goes to it.
+#[component]
+pub fn RunDialog(
+    /// Whether it is open.
+    open: RwSignal<bool>,
+    /// What to run.
+    #[prop(into)]
+    workflow: Signal<Option<WorkflowId>>,
+    /// What it may be given.
+    #[prop(into)]
+    inputs: Signal<Vec<InputSpec>>,
+    /// Its name.
+    #[prop(into)]
+    name: Signal<String>,
+) -> impl IntoView {
+    let title = Signal::derive(move || format!("Run {}", name.get()));
+    view! {
+        <Dialog title open>
+            {move || workflow.get().map(|workflow| view! { <RunForm workflow inputs=inputs.get()/> })}
+        </Dialog>
+    }
+}
+
+#[component]
+fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
+    let texts: Vec<RwSignal<String>> = inputs
+        .iter()
+        .map(|spec| RwSignal::new(first_text(spec)))
+        .collect();
+    let wrong = RwSignal::new(Vec::<(String, String)>::new());
+    let starting = start_action();
+    let fields = inputs
+        .iter()
+        .zip(&texts)
+        .map(|(spec, text)| view! { <InputField spec=spec.clone() text=*text wrong/> })
+        .collect_view();
+    let nothing = inputs.is_empty();
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        let texts: Vec<String> = texts.iter().map(RwSignal::get_untracked).collect();
+        match read_inputs(&inputs, &texts) {
+            Ok(input) => {
+                wrong.set(Vec::new());
+                starting.dispatch((workflow, input));
+            }
+            Err(problems) => wrong.set(problems),
+        }
+    };
+    view! {
+        <form class="form" on:submit=submit>
+            {nothing.then(|| view! { <p class="muted">"This workflow asks for no input."</p> })}
+            {fields}
+            {move || starting.value().get().and_then(Result::err).map(|error| view! { <ErrorView error/> })}
+            <div class="form-actions">
+                <Button look=ButtonLook::Primary icon=Glyph::Play submit=true busy=starting.pending()>"Run"</Button>
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn InputField(
+    spec: InputSpec,
+    text: RwSignal<String>,
+    wrong: RwSignal<Vec<(String, String)>>,
+) -> impl IntoView {
+    let InputSpec {
+        name,
+        holds,
+        required,
+        ..
+    } = spec;
+    let id = format!("input-{name}");
+    let help_id = format!("{id}-help");
+    let error = {
+        let name = name.clone();
+        Signal::derive(move || {
+            wrong
+                .get()
+                .into_iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, message)| message)
+        })
+    };
+    let help = match holds {
+        InputType::String | InputType::Text | InputType::Boolean => None,
+        InputType::Number => Some("A number."),
+        InputType::Json => Some("JSON."),
+    };
+    let control = {
+        let id = id.clone();
+        match holds {
+            InputType::String => view! { <input id=id aria-describedby=help_id type="text" bind:value=text/> }.into_any(),
+            InputType::Number => view! { <input id=id aria-describedby=help_id type="text" inputmode="decimal" bind:value=text/> }.into_any(),
+            InputType::Text => view! { <textarea id=id aria-describedby=help_id rows="5" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
+            InputType::Json => view! { <textarea id=id aria-describedby=help_id class="mono" rows="5" spellcheck="false" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
+            InputType::Boolean => view! {
+                <select id=id aria-describedby=help_id prop:value=move || text.get() on:change:target=move |event| text.set(event.target().value())>
+                    <option value="">"as the workflow says"</option>
+                    <option value="true">"yes"</option>
+                    <option value="false">"no"</option>
+                </select>
+            }
+            .into_any(),
+        }
+    };
+    view! { <Field id label=name required={required} help=help.unwrap_or_default() error>{control}</Field> }
+}
+
+/// Starts a run and goes to it. Also for the places that start a workflow with one press.
+pub fn start_action() -> Action<(WorkflowId, Value), Result<(), ApiError>> {
+    let navigate = use_navigate();
+    Action::new_unsync(move |(workflow, input): &(WorkflowId, Value)| {
+        let navigate = navigate.clone();
+        let request = dto::StartRun {
+            workflow: *workflow,
+            input: input.clone(),
+            budget_usd: None,
+            idempotency_key: None,
+        };
+        async move {
+            let accepted = api::start_run(request).await?;
+            navigate(
+                &format!("/runs/{}", accepted.id),
+                NavigateOptions::default(),
+            );
+            Ok(())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec(name: &str, holds: InputType, required: bool) -> InputSpec {
+        InputSpec {
+            name: name.into(),
+            holds,
+            required,
+            ..InputSpec::default()
+        }
+    }
+
+    fn check(holds: InputType, text: &str, expected: Result<Value, &str>) {
+        let read = read_inputs(&[spec("x", holds, true)], &[text.to_owned()]);
+        let read = read
+            .map(|value| value["x"].clone())
+            .map_err(|wrong| wrong[0].1.clone());
+        assert_eq!(read, expected.map_err(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn texts_become_what_the_workflow_asks_for() {
+        check(InputType::String, "a b", Ok(json!("a b")));
+        check(InputType::Number, "3", Ok(json!(3)));
+        check(InputType::Number, " 0.5 ", Ok(json!(0.5)));
+        check(InputType::Number, "three", Err("This is no number."));
+        check(InputType::Boolean, "false", Ok(json!(false)));
+        check(InputType::Json, r#"{"a":[1]}"#, Ok(json!({"a":[1]})));
+        check(InputType::Text, "  ", Err("This is needed."));
+    }
+
+    #[test]
+    fn an_empty_field_leaves_it_to_the_default() {
+        let with_default = InputSpec {
+            default: Some(json!("a haiku")),
+            ..spec("topic", InputType::String, true)
+        };
+        assert_eq!(
+            read_inputs(&[with_default], &[String::new()]),
+            Ok(json!({}))
+        );
+    }
+}

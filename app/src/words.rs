@@ -1,0 +1,197 @@
+//! Numbers as people read them: money, durations, moments, sizes. Pure; the same text on both sides,
+//! so that a page hydrates as it was rendered.
+
+use domain::{money::MicroUsd, time::Timestamp};
+
+/// Money with as many digits as matter: `$0.0042`, `$0.42`, `$12.30`, `$0`.
+pub fn money(amount: MicroUsd) -> String {
+    let micros = amount.0;
+    match micros {
+        0 => "$0".into(),
+        1..10_000 => {
+            let text = format!("{:.6}", micros as f64 / 1e6);
+            let first = text
+                .find(|c: char| c.is_ascii_digit() && c != '0')
+                .unwrap_or(text.len());
+            format!(
+                "${}",
+                text[..(first + 2).min(text.len())].trim_end_matches('0')
+            )
+        }
+        10_000.. => format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000),
+    }
+}
+
+/// A duration in at most two units: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `4 d 3 h`.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0 if ms < 50 => format!("{ms} ms"),
+        0..10 => format!("{}.{} s", seconds, ms % 1_000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
+        86_400.. => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// Whole seconds of something that goes on: does not flicker in tenths.
+pub fn elapsed(ms: u64) -> String {
+    match ms / 1_000 {
+        seconds @ 0..60 => format!("{seconds} s"),
+        60.. => duration(ms),
+    }
+}
+
+/// A moment seen from `now`: `now`, `12 s ago`, `5 min ago`, `3 h ago`, `yesterday`, `12 d ago`, then the date.
+pub fn ago(now: Timestamp, at: Timestamp) -> String {
+    match now.ms_since(at) / 1_000 {
+        0..5 => "now".into(),
+        seconds @ 5..60 => format!("{seconds} s ago"),
+        seconds @ 60..3_600 => format!("{} min ago", seconds / 60),
+        seconds @ 3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        86_400..172_800 => "yesterday".into(),
+        seconds @ 172_800..2_592_000 => format!("{} d ago", seconds / 86_400),
+        2_592_000.. => at.rfc3339().chars().take(10).collect(),
+    }
+}
+
+/// A moment exactly, in UTC: `2026-11-22 12:03:04.120 UTC`.
+pub fn exact(at: Timestamp) -> String {
+    let text = at.rfc3339();
+    match text.trim_end_matches('Z').split_once('T') {
+        Some((day, time)) => format!("{day} {time} UTC"),
+        None => text,
+    }
+}
+
+/// The time of day in UTC: `12:03:04`.
+pub fn clock(at: Timestamp) -> String {
+    at.rfc3339().chars().skip(11).take(8).collect()
+}
+
+/// A size: `512 B`, `4.2 kB`, `38 MB`.
+pub fn bytes(size: u64) -> String {
+    let mut value = size as f64;
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 1_000.0 {
+            break;
+        }
+        value /= 1_000.0;
+        unit = next;
+    }
+    if unit == "B" || value >= 10.0 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// A count with separators: `12,345`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number with its noun: `1 run`, `3 runs`.
+pub fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// One line of at most `most` characters; an ellipsis stands for what was cut.
+pub fn short(text: &str, most: usize) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= most {
+        return line;
+    }
+    let mut cut: String = line.chars().take(most.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(words: impl IntoIterator<Item = String>, expected: &Expect) {
+        expected.assert_eq(&words.into_iter().collect::<Vec<_>>().join(" · "));
+    }
+
+    #[test]
+    fn money_has_as_many_digits_as_matter() {
+        let amounts = [
+            0,
+            1,
+            42,
+            4_200,
+            9_999,
+            10_000,
+            420_000,
+            12_300_000,
+            1_234_567_890,
+        ];
+        check(
+            amounts.map(|micros| money(MicroUsd(micros))),
+            &expect![
+                "$0 · $0.000001 · $0.000042 · $0.0042 · $0.0099 · $0.01 · $0.42 · $12.30 · $1234.56"
+            ],
+        );
+    }
+
+    #[test]
+    fn durations_take_at_most_two_units() {
+        let all = [7, 420, 9_990, 12_000, 185_000, 7_800_000, 356_400_000];
+        check(
+            all.map(duration),
+            &expect!["7 ms · 0.4 s · 9.9 s · 12 s · 3 min 05 s · 2 h 10 min · 4 d 3 h"],
+        );
+    }
+
+    #[test]
+    fn moments_are_told_from_now() {
+        let now = Timestamp(1_790_000_000_000);
+        let all = [0, 12, 300, 10_800, 90_000, 432_000, 8_640_000]
+            .map(|seconds| Timestamp(now.0 - seconds * 1_000));
+        check(
+            all.map(|at| ago(now, at)),
+            &expect!["now · 12 s ago · 5 min ago · 3 h ago · yesterday · 5 d ago · 2026-06-13"],
+        );
+    }
+
+    #[test]
+    fn a_moment_to_come_is_now() {
+        assert_eq!(ago(Timestamp(0), Timestamp(5_000)), "now");
+    }
+
+    #[test]
+    fn sizes_and_counts_read_well() {
+        check(
+            [
+                bytes(512),
+                bytes(4_230),
+                bytes(38_400_000),
+                count(999),
+                count(12_345),
+                count(1_234_567),
+            ],
+            &expect!["512 B · 4.2 kB · 38 MB · 999 · 12,345 · 1,234,567"],
+        );
+    }
+
+    #[test]
+    fn long_text_is_cut_to_one_line() {
+        check(
+            [short("a  b\nc", 10), short("abcdefgh", 5)],
+            &expect!["a b c · abcd…"],
+        );
+    }
+}
