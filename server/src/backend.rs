@@ -99,6 +99,9 @@ fn sentence(text: &str) -> String {
 
 /// What a failed look into the store means to people; the log has the reason.
 fn broken(error: StoreError) -> ApiError {
+    if let StoreError::BadQuery(reason) = error {
+        return ApiError::new(ErrorKind::BadRequest, "bad_query", sentence(&reason));
+    }
     tracing::error!(%error, "store");
     match error {
         StoreError::Busy(_) => ApiError::new(
@@ -106,7 +109,11 @@ fn broken(error: StoreError) -> ApiError {
             "store_busy",
             "The database is busy or its disk is full. Nothing was changed; try again in a moment.",
         ),
-        StoreError::Broken(_) | StoreError::Newer { .. } | StoreError::OldSqlite(_) => {
+        StoreError::Broken(_)
+        | StoreError::Newer { .. }
+        | StoreError::OldSqlite(_)
+        | StoreError::CannotOpen(_)
+        | StoreError::BadQuery(_) => {
             ApiError::internal("The database refused. Nothing was changed; the server's log says why.")
         }
         StoreError::Unreadable(_) => {

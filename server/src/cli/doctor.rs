@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     config::{DataArgs, ProviderArgs},
     startup,
-    store::sqlite::SqliteStore,
+    store::{Store, StoreError, sqlite::SqliteStore},
 };
 
 /// Where to look.
@@ -31,8 +31,8 @@ enum Verdict {
 /// Prints one line for each thing that was looked at; exit status 1 when one of them is bad.
 pub async fn doctor(args: Box<DoctorArgs>) -> anyhow::Result<ExitCode> {
     let mut lines = vec![(Verdict::Good, "version", env!("CARGO_PKG_VERSION").to_owned())];
-    lines.push(match SqliteStore::library_version() {
-        Ok(version) => (Verdict::Good, "sqlite", version),
+    lines.push(match SqliteStore::temporary().await {
+        Ok(_) => (Verdict::Good, "sqlite", "new enough, and a database can be made".to_owned()),
         Err(error) => (Verdict::Bad, "sqlite", error.to_string()),
     });
     match args.data.directory() {
@@ -78,10 +78,16 @@ async fn data_directory(data: &Path) -> (Verdict, &'static str, String) {
     if !data.exists() {
         return (Verdict::Note, "data", format!("{place} is not there yet; the first start makes it"));
     }
-    match SqliteStore::inspect(data).await {
-        Ok(found) => (Verdict::Good, "data", format!("{place}: {found}")),
+    match count(data).await {
+        Ok((events, workflows)) => (Verdict::Good, "data", format!("{place}: {events} events, {workflows} workflows")),
         Err(error) => (Verdict::Bad, "data", format!("{place}: {error}")),
     }
+}
+
+/// Events and workflows that are stored.
+async fn count(data: &Path) -> Result<(u64, u64), StoreError> {
+    let store = SqliteStore::open(data).await?;
+    Ok((store.head().await?, store.workflow_count().await?))
 }
 
 fn site() -> (Verdict, &'static str, String) {

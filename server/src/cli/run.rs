@@ -21,7 +21,7 @@ use crate::{
     bus::Received,
     config::{LimitArgs, ProviderArgs},
     shutdown, startup,
-    store::{Store, replayed},
+    store::replayed,
 };
 
 /// What to run.
