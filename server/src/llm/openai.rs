@@ -1,0 +1,377 @@
+//! Any server that understands `/chat/completions`: OpenRouter, OpenAI, Ollama, vLLM, llama.cpp, LiteLLM.
+//! Always streams, also where nobody watches: closing a stream is the only way to stop a call that costs
+//! money. Sends a call once; repeating it is not decided here. Follows no redirect, so that a key goes
+//! to nobody but the address it was set for.
+
+mod address;
+mod catalogue;
+mod request;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
+use reqwest::{
+    Client, RequestBuilder, Response, Url,
+    header::{ACCEPT, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use self::address::ollama_url;
+use super::{
+    ApiKey, ChatRequest, ChunkStream, Llm, LlmError, ModelInfo, Patience, ProviderInfo,
+    ProviderKind,
+    cost::Prices,
+    failure::{self, Asked, Hints},
+    reader::{self, Deadlines},
+    stoppable,
+    wire::collect::Collector,
+};
+use crate::clock::Clock;
+
+/// The most of an error page that is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// The largest catalogue that is read. OpenRouter's is about 1 MiB.
+const MAX_CATALOGUE_BYTES: usize = 16 * 1024 * 1024;
+/// How long a question that costs nothing may take.
+const QUESTION_MS: u64 = 15_000;
+
+/// How to reach a server.
+#[derive(Clone)]
+pub struct Settings {
+    /// The part of a model's name before the colon.
+    pub name: String,
+    /// What it is. Decides small differences of the dialect.
+    pub kind: ProviderKind,
+    /// Address up to and without `/chat/completions`.
+    pub base_url: String,
+    /// Its key. Local servers need none.
+    pub key: Option<ApiKey>,
+    /// The model meant when nobody names one.
+    pub default_model: Option<String>,
+    /// Where this product lives, for OpenRouter's list of apps; sent nowhere else.
+    pub app_url: Option<String>,
+    /// Limits of patience.
+    pub timeouts: Timeouts,
+    /// Tells the time, for `Retry-After` dates and reset times.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Limits of patience, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands.
+    pub connect_ms: u64,
+    /// The longest silence; any byte ends it. Minutes, because a local server may first load a model.
+    pub idle_ms: u64,
+    /// The whole call. A step's own time limit is usually shorter and ends the call by cancelling it.
+    pub total_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect_ms: 10_000,
+            idle_ms: 240_000,
+            total_ms: 3_600_000,
+        }
+    }
+}
+
+/// Why a server cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSettings {
+    /// The address is none.
+    #[error(
+        "The address of {provider} is not usable: {rule}. Example: https://openrouter.ai/api/v1"
+    )]
+    Address {
+        /// Who.
+        provider: String,
+        /// What is wrong with it.
+        rule: String,
+    },
+    /// The key cannot stand in a header.
+    #[error("The key of {provider} holds characters that no key has. Copy it again.")]
+    Key {
+        /// Who.
+        provider: String,
+    },
+    /// No secure connections on this machine.
+    #[error(
+        "No HTTP client for {provider} could be set up: {detail}. Check the system's certificates."
+    )]
+    Client {
+        /// Who.
+        provider: String,
+        /// What went wrong.
+        detail: String,
+    },
+}
+
+/// The client of one server.
+#[derive(Clone)]
+pub struct OpenAi {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    base: Url,
+    client: Client,
+    headers: HeaderMap,
+    /// List prices by model, once the catalogue was read. At most as many as the catalogue has.
+    prices: RwLock<HashMap<String, Prices>>,
+}
+
+impl OpenAi {
+    /// Sets up the client. Connects to nobody yet.
+    pub fn new(settings: Settings) -> Result<Self, BadSettings> {
+        let provider = || settings.name.clone();
+        let base = address::parse(&settings.base_url).map_err(|rule| BadSettings::Address {
+            provider: provider(),
+            rule,
+        })?;
+        let headers = request::headers(&settings).ok_or(BadSettings::Key {
+            provider: provider(),
+        })?;
+        let mut builder = Client::builder()
+            .connect_timeout(Duration::from_millis(settings.timeouts.connect_ms))
+            .redirect(Policy::none())
+            .user_agent(concat!("troupe/", env!("CARGO_PKG_VERSION")));
+        if address::is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| BadSettings::Client {
+            provider: provider(),
+            detail: causes(&error.without_url()),
+        })?;
+        let shared = Shared {
+            settings,
+            base,
+            client,
+            headers,
+            prices: RwLock::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+impl fmt::Debug for OpenAi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OpenAi").field(&self.about()).finish()
+    }
+}
+
+impl Llm for OpenAi {
+    fn stream(&self, request: ChatRequest, cancel: CancellationToken) -> ChunkStream {
+        let shared = self.shared.clone();
+        let chunks = stream::once(async move { shared.call(request).await }).try_flatten();
+        stoppable(chunks.boxed(), cancel)
+    }
+
+    fn models(&self) -> BoxFuture<'static, Result<Vec<ModelInfo>, LlmError>> {
+        let shared = self.shared.clone();
+        async move {
+            let body = shared.ask("models", MAX_CATALOGUE_BYTES).await?;
+            let models = catalogue::read(&body).ok_or_else(|| {
+                let detail = shared.asked("").detail(&String::from_utf8_lossy(&body));
+                LlmError::Garbled {
+                    provider: shared.settings.name.clone(),
+                    detail,
+                }
+            })?;
+            let prices = models.iter().filter_map(|model| {
+                let prompt = model.prompt_usd_per_million?;
+                let completion = model.completion_usd_per_million?;
+                Some((model.id.clone(), Prices { prompt, completion }))
+            });
+            *shared
+                .prices
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = prices.collect();
+            Ok(models)
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'static, Result<(), LlmError>> {
+        let shared = self.shared.clone();
+        async move {
+            // OpenRouter shows its catalogue to everybody, so only `key` tells whether ours is good.
+            let question = match shared.settings.kind {
+                ProviderKind::Openrouter => "key",
+                ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => {
+                    "models"
+                }
+            };
+            shared.ask(question, MAX_CATALOGUE_BYTES).await.map(|_| ())
+        }
+        .boxed()
+    }
+
+    fn about(&self) -> ProviderInfo {
+        let settings = &self.shared.settings;
+        let mut shown = self.shared.base.clone();
+        // Neither can fail for an address with a host, which `address::parse` demands.
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
+        ProviderInfo {
+            name: settings.name.clone(),
+            kind: settings.kind,
+            base_url: Some(shown.as_str().trim_end_matches('/').to_owned()),
+            has_key: settings.key.is_some(),
+            simulated: false,
+            default_model: settings.default_model.clone(),
+        }
+    }
+}
+
+impl Shared {
+    fn asked(&self, model: &str) -> Asked {
+        let Settings { name, key, .. } = &self.settings;
+        Asked {
+            provider: name.clone(),
+            model: model.to_owned(),
+            key: key.clone(),
+        }
+    }
+
+    fn deadlines(&self, total_ms: u64) -> Deadlines {
+        Deadlines {
+            idle: Duration::from_millis(self.settings.timeouts.idle_ms),
+            total: Instant::now() + Duration::from_millis(total_ms),
+            total_ms,
+        }
+    }
+
+    /// Sends the request and returns what comes back, as it comes.
+    async fn call(&self, request: ChatRequest) -> Result<ChunkStream, LlmError> {
+        let asked = self.asked(&request.model);
+        let deadlines = self.deadlines(self.settings.timeouts.total_ms);
+        let mut builder = self
+            .client
+            .post(self.url("chat/completions"))
+            .headers(self.headers.clone())
+            .header(ACCEPT, "text/event-stream")
+            .json(&request::body(self.settings.kind, &request));
+        if let Ok(key) = HeaderValue::from_str(&request.idempotency_key) {
+            builder = builder.header("Idempotency-Key", key);
+        }
+        let response = self.send(builder, &asked, deadlines).await?;
+        let hints = Hints::of(response.headers(), self.settings.clock.now());
+        let generation_id = response
+            .headers()
+            .get("x-generation-id")
+            .and_then(|id| id.to_str().ok())
+            .map(str::to_owned);
+        let prices = self.prices.read().unwrap_or_else(PoisonError::into_inner);
+        let prices = prices.get(&request.model).copied();
+        let collector = Collector::new(asked, request.idempotency_key, prices, generation_id);
+        let body = response
+            .bytes_stream()
+            .map_err(|error| causes(&error.without_url()));
+        Ok(reader::chunks(Box::pin(body), collector, deadlines, hints))
+    }
+
+    /// A question that costs nothing.
+    async fn ask(&self, path: &str, max_bytes: usize) -> Result<Vec<u8>, LlmError> {
+        let asked = self.asked("");
+        let deadlines = self.deadlines(QUESTION_MS);
+        let builder = self
+            .client
+            .get(self.url(path))
+            .headers(self.headers.clone());
+        let response = self.send(builder, &asked, deadlines).await?;
+        read_at_most(response, max_bytes, &asked, deadlines).await
+    }
+
+    /// Sends; anything but a success becomes an error with what the server had to say.
+    async fn send(
+        &self,
+        builder: RequestBuilder,
+        asked: &Asked,
+        deadlines: Deadlines,
+    ) -> Result<Response, LlmError> {
+        let sent = deadlines.hold(&asked.provider, builder.send()).await?;
+        let response = sent.map_err(|error| self.unreachable(error, asked))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let hints = Hints::of(response.headers(), self.settings.clock.now());
+        let body = read_at_most(response, MAX_ERROR_BYTES, asked, deadlines)
+            .await
+            .unwrap_or_default();
+        let body = String::from_utf8_lossy(&body);
+        Err(failure::of_response(asked, status.as_u16(), &body, hints))
+    }
+
+    fn unreachable(&self, error: reqwest::Error, asked: &Asked) -> LlmError {
+        let provider = asked.provider.clone();
+        if error.is_timeout() {
+            let after_ms = self.settings.timeouts.connect_ms;
+            return LlmError::TimedOut {
+                provider,
+                waited_for: Patience::Connect,
+                after_ms,
+            };
+        }
+        let detail = asked.detail(&causes(&error.without_url()));
+        LlmError::Unreachable { provider, detail }
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        let joined = format!("{}/{path}", url.path().trim_end_matches('/'));
+        url.set_path(&joined);
+        url
+    }
+}
+
+/// Reads at most `max_bytes`; the rest is left behind.
+async fn read_at_most(
+    response: Response,
+    max_bytes: usize,
+    asked: &Asked,
+    deadlines: Deadlines,
+) -> Result<Vec<u8>, LlmError> {
+    let mut body = response.bytes_stream();
+    let mut read = Vec::new();
+    while let Some(piece) = deadlines.hold(&asked.provider, body.next()).await? {
+        let piece = piece.map_err(|error| LlmError::Unreachable {
+            provider: asked.provider.clone(),
+            detail: asked.detail(&causes(&error.without_url())),
+        })?;
+        read.extend_from_slice(&piece[..piece.len().min(max_bytes - read.len())]);
+        if read.len() >= max_bytes {
+            break;
+        }
+    }
+    Ok(read)
+}
+
+/// An error and what caused it, outermost first: "connection refused" stands at the far end.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = inner.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! Reads the body of a response as it arrives: an event stream, or one JSON answer where a server does
+//! not stream. Which of the two is decided by the first byte, since headers are often wrong. Three
+//! limits hold: silence, the whole time, and size.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Chunk, ChunkStream, LlmError, Patience,
+    failure::{self, Hints},
+    sse::{Frame, Parser, TooLarge},
+    wire::{
+        Piece,
+        collect::{Collector, MAX_ANSWER_BYTES},
+    },
+};
+
+/// How long a body may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// The longest silence. Any byte ends it, a comment too.
+    pub idle: Duration,
+    /// When the whole answer must be there.
+    pub total: Instant,
+    /// The whole time allowed, for the error text.
+    pub total_ms: u64,
+}
+
+impl Deadlines {
+    /// Waits for `future`, at most until the nearer of the two limits.
+    pub async fn hold<F: Future>(&self, provider: &str, future: F) -> Result<F::Output, LlmError> {
+        let silent_at = Instant::now() + self.idle;
+        let (at, waited_for, after_ms) = if silent_at < self.total {
+            let idle_ms = u64::try_from(self.idle.as_millis()).unwrap_or(u64::MAX);
+            (silent_at, Patience::Idle, idle_ms)
+        } else {
+            (self.total, Patience::Total, self.total_ms)
+        };
+        let provider = provider.to_owned();
+        timeout_at(at, future)
+            .await
+            .map_err(|_| LlmError::TimedOut {
+                provider,
+                waited_for,
+                after_ms,
+            })
+    }
+}
+
+/// The chunks in `body`. The error of a body is the network's words for it.
+pub fn chunks<B>(body: B, collector: Collector, deadlines: Deadlines, hints: Hints) -> ChunkStream
+where
+    B: Stream<Item = Result<Bytes, String>> + Send + Unpin + 'static,
+{
+    let reader = Reader {
+        body,
+        deadlines,
+        collector: Some(collector),
+        form: Form::Unknown,
+        sink: Sink {
+            seen: VecDeque::new(),
+            hints,
+        },
+    };
+    stream::unfold(Some(reader), |reader| async {
+        let mut reader = reader?;
+        let next = reader.next().await;
+        let go_on = matches!(next, Ok(Chunk::Text(_) | Chunk::Reasoning(_)));
+        Some((next, go_on.then_some(reader)))
+    })
+    .boxed()
+}
+
+struct Reader<B> {
+    body: B,
+    deadlines: Deadlines,
+    /// Gone once the answer is finished.
+    collector: Option<Collector>,
+    form: Form,
+    sink: Sink,
+}
+
+struct Sink {
+    /// Understood and not handed out yet.
+    seen: VecDeque<Chunk>,
+    /// What the headers said, for errors that come later.
+    hints: Hints,
+}
+
+enum Form {
+    /// Nothing but blanks so far.
+    Unknown,
+    Events(Parser),
+    Whole(Vec<u8>),
+}
+
+/// What is known after some bytes.
+enum Progress {
+    More,
+    /// The stream said that it is done.
+    Done,
+}
+
+impl<B: Stream<Item = Result<Bytes, String>> + Unpin> Reader<B> {
+    async fn next(&mut self) -> Result<Chunk, LlmError> {
+        loop {
+            if let Some(chunk) = self.sink.seen.pop_front() {
+                return Ok(chunk);
+            }
+            let Some(collector) = &mut self.collector else {
+                // Only reached when somebody polls past the end.
+                return Err(LlmError::Cancelled);
+            };
+            let provider = collector.asked().provider.clone();
+            let progress = match self.deadlines.hold(&provider, self.body.next()).await? {
+                Some(Ok(bytes)) => self.form.take(&bytes, collector, &mut self.sink)?,
+                Some(Err(detail)) if collector.saw_finish() => {
+                    tracing::debug!(
+                        provider,
+                        detail,
+                        "connection lost behind the end of an answer"
+                    );
+                    Progress::Done
+                }
+                Some(Err(detail)) => return Err(collector.cut_off(&detail)),
+                None => self.form.close(collector, &mut self.sink)?,
+            };
+            match progress {
+                Progress::More => {}
+                Progress::Done => {
+                    // The end of the body is often here already; seeing it lets the connection be used again.
+                    let _ = self.body.next().now_or_never();
+                    if let Some(collector) = self.collector.take() {
+                        self.sink
+                            .seen
+                            .push_back(Chunk::Finished(Box::new(collector.finish()?)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Form {
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        collector: &mut Collector,
+        sink: &mut Sink,
+    ) -> Result<Progress, LlmError> {
+        let mut bytes = bytes;
+        if let Form::Unknown = self {
+            bytes = bytes.trim_ascii_start();
+            match bytes.first() {
+                None => return Ok(Progress::More),
+                // A web page is read to its end as well, for the error to show.
+                Some(b'{' | b'[' | b'<') => *self = Form::Whole(Vec::new()),
+                Some(_) => *self = Form::Events(Parser::default()),
+            }
+        }
+        match self {
+            Form::Unknown => Ok(Progress::More),
+            Form::Whole(whole) => {
+                whole.extend_from_slice(bytes);
+                if whole.len() > MAX_ANSWER_BYTES {
+                    Err(too_much(collector))
+                } else {
+                    Ok(Progress::More)
+                }
+            }
+            Form::Events(parser) => {
+                parser.push(bytes).map_err(|TooLarge| too_much(collector))?;
+                drain(parser, collector, sink, false)
+            }
+        }
+    }
+
+    /// The body is at its end. Only an end that makes sense is `Done`.
+    fn close(&mut self, collector: &mut Collector, sink: &mut Sink) -> Result<Progress, LlmError> {
+        match self {
+            Form::Unknown => Err(collector.cut_off("the connection ended before the first word")),
+            Form::Whole(whole) => {
+                let Ok(value) = serde_json::from_slice::<Value>(whole) else {
+                    return Err(garbled(collector, &String::from_utf8_lossy(whole)));
+                };
+                take_value(&value, collector, sink)?;
+                Ok(Progress::Done)
+            }
+            Form::Events(parser) => {
+                parser.close().map_err(|TooLarge| too_much(collector))?;
+                match drain(parser, collector, sink, true)? {
+                    Progress::Done => Ok(Progress::Done),
+                    Progress::More if collector.saw_finish() => Ok(Progress::Done),
+                    Progress::More => Err(collector.cut_off("the connection ended in the middle")),
+                }
+            }
+        }
+    }
+}
+
+fn drain(
+    parser: &mut Parser,
+    collector: &mut Collector,
+    sink: &mut Sink,
+    at_end: bool,
+) -> Result<Progress, LlmError> {
+    while let Some(frame) = parser.pop() {
+        match frame {
+            Frame::Data { data, .. } if data.trim() == "[DONE]" => return Ok(Progress::Done),
+            Frame::Data { event, data } => match serde_json::from_str::<Value>(&data) {
+                Ok(value) if event.as_deref() == Some("error") => {
+                    let complaint = failure::complaint_in(&value).unwrap_or(&value);
+                    return Err(complain(collector, complaint, sink.hints));
+                }
+                Ok(value) => take_value(&value, collector, sink)?,
+                // Half an event is what a cut connection leaves behind.
+                Err(_) if at_end && collector.saw_finish() => return Ok(Progress::Done),
+                Err(_) if at_end => {
+                    return Err(collector.cut_off("the connection ended in the middle"));
+                }
+                Err(_) => return Err(garbled(collector, &data)),
+            },
+            Frame::Stray(line) => take_stray(&line, collector, sink)?,
+        }
+    }
+    Ok(Progress::More)
+}
+
+/// Errors come before everything else that a chunk may say.
+fn take_value(value: &Value, collector: &mut Collector, sink: &mut Sink) -> Result<(), LlmError> {
+    if let Some(complaint) = failure::complaint_in(value) {
+        return Err(complain(collector, complaint, sink.hints));
+    }
+    sink.seen.extend(collector.take(Piece::read(value))?);
+    Ok(())
+}
+
+/// Some servers put an error between the events: as bare JSON, or as a field called `error`.
+fn take_stray(line: &str, collector: &Collector, sink: &Sink) -> Result<(), LlmError> {
+    let json = line.strip_prefix("error:").unwrap_or(line);
+    match serde_json::from_str::<Value>(json) {
+        Ok(value) => match failure::complaint_in(&value) {
+            Some(complaint) => Err(complain(collector, complaint, sink.hints)),
+            None if json.len() < line.len() => Err(complain(collector, &value, sink.hints)),
+            None => Ok(()),
+        },
+        Err(_) => Ok(()),
+    }
+}
+
+fn complain(collector: &Collector, complaint: &Value, hints: Hints) -> LlmError {
+    failure::of_complaint(collector.asked(), None, complaint, hints)
+}
+
+fn garbled(collector: &Collector, text: &str) -> LlmError {
+    let asked = collector.asked();
+    LlmError::Garbled {
+        provider: asked.provider.clone(),
+        detail: asked.detail(text),
+    }
+}
+
+fn too_much(collector: &Collector) -> LlmError {
+    let provider = collector.asked().provider.clone();
+    LlmError::TooMuch {
+        provider,
+        limit_mib: MAX_ANSWER_BYTES / 1024 / 1024,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! Server-sent events, read as they arrive. Takes bytes cut anywhere (inside a line end, inside a
+//! character) and gives back what was sent. Refuses only size: a line or an event without end.
+
+use std::collections::VecDeque;
+
+/// Longest line. A whole tool call may come in one.
+pub const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
+/// Longest event, all of its data lines together.
+pub const MAX_EVENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// What stood in the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// An event.
+    Data {
+        /// Its name, where it has one.
+        event: Option<String>,
+        /// Its data lines, joined by line feeds.
+        data: String,
+    },
+    /// A line that is no part of an event. Some servers report errors like this.
+    Stray(String),
+}
+
+/// A line or an event passed its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// The bytes so far.
+#[derive(Debug, Default)]
+pub struct Parser {
+    line: Vec<u8>,
+    last_was_cr: bool,
+    past_first_line: bool,
+    event: Option<String>,
+    data: Option<String>,
+    ready: VecDeque<Frame>,
+}
+
+impl Parser {
+    /// Takes the next bytes.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), TooLarge> {
+        if self.last_was_cr && !bytes.is_empty() {
+            self.last_was_cr = false;
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            self.extend_line(&bytes[..end])?;
+            self.end_line()?;
+            let was_cr = bytes[end] == b'\r';
+            bytes = &bytes[end + 1..];
+            if was_cr {
+                self.last_was_cr = bytes.is_empty();
+                bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+            }
+        }
+        self.extend_line(bytes)
+    }
+
+    /// The next thing that is complete.
+    pub fn pop(&mut self) -> Option<Frame> {
+        self.ready.pop_front()
+    }
+
+    /// Nothing more will come: what stands unfinished counts as finished, because many servers
+    /// forget the last empty line.
+    pub fn close(&mut self) -> Result<(), TooLarge> {
+        if !self.line.is_empty() {
+            self.end_line()?;
+        }
+        self.end_event();
+        Ok(())
+    }
+
+    fn extend_line(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
+        if self.line.len() + bytes.len() > MAX_LINE_BYTES {
+            return Err(TooLarge);
+        }
+        self.line.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<(), TooLarge> {
+        let bytes = std::mem::take(&mut self.line);
+        let text = String::from_utf8_lossy(&bytes);
+        let line = if self.past_first_line {
+            &text
+        } else {
+            text.trim_start_matches('\u{feff}')
+        };
+        self.past_first_line = true;
+        if line.is_empty() {
+            self.end_event();
+            return Ok(());
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "" | "id" | "retry" => {}
+            "event" => self.event = Some(value.to_owned()),
+            "data" => return self.extend_data(value),
+            _ => self.ready.push_back(Frame::Stray(line.to_owned())),
+        }
+        Ok(())
+    }
+
+    fn extend_data(&mut self, value: &str) -> Result<(), TooLarge> {
+        match &mut self.data {
+            Some(data) if data.len() + value.len() >= MAX_EVENT_BYTES => return Err(TooLarge),
+            Some(data) => {
+                data.push('\n');
+                data.push_str(value);
+            }
+            None => self.data = Some(value.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn end_event(&mut self) {
+        let event = self.event.take();
+        if let Some(data) = self.data.take()
+            && !data.trim().is_empty()
+        {
+            self.ready.push_back(Frame::Data { event, data });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(pieces: &[&[u8]]) -> Vec<Frame> {
+        let mut parser = Parser::default();
+        let mut frames = Vec::new();
+        for piece in pieces {
+            parser.push(piece).expect("within the limits");
+            frames.extend(std::iter::from_fn(|| parser.pop()));
+        }
+        parser.close().expect("within the limits");
+        frames.extend(std::iter::from_fn(|| parser.pop()));
+        frames
+    }
+
+    fn data(text: &str) -> Frame {
+        Frame::Data {
+            event: None,
+            data: text.to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn check(input: &str, frames: &[Frame]) {
+        assert_eq!(read(&[input.as_bytes()]), frames, "{input:?}");
+    }
+
+    #[test]
+    fn every_line_end_is_a_line_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            check(
+                &format!("data: a{end}{end}data:b{end}{end}"),
+                &[data("a"), data("b")],
+            );
+        }
+    }
+
+    #[test]
+    fn comments_ids_and_empty_events_say_nothing() {
+        check(
+            ": WAIT\n\n: WAIT\nid: 7\nretry: 5\ndata\n\ndata:\n\ndata: x\n\n",
+            &[data("x")],
+        );
+    }
+
+    #[test]
+    fn data_lines_are_joined() {
+        check("data: {\ndata:  \"a\": 1}\n\n", &[data("{\n \"a\": 1}")]);
+    }
+
+    #[test]
+    fn events_have_names() {
+        check(
+            "event: error\ndata: no\n\ndata: yes\n\n",
+            &[
+                Frame::Data {
+                    event: Some("error".into()),
+                    data: "no".into(),
+                },
+                data("yes"),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_last_empty_line_may_be_missing() {
+        check("data: a\n\ndata: [DONE]", &[data("a"), data("[DONE]")]);
+        check("data: a\n", &[data("a")]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        check("\u{feff}data: a\n\n", &[data("a")]);
+    }
+
+    #[test]
+    fn lines_that_are_no_event_are_handed_on() {
+        check("{\"error\":{}}\n", &[Frame::Stray("{\"error\":{}}".into())]);
+        check("error: {}\n\n", &[Frame::Stray("error: {}".into())]);
+    }
+
+    #[test]
+    fn broken_characters_are_replaced() {
+        assert_eq!(read(&[b"data: \xff\xfe!\n\n"]), [data("\u{fffd}\u{fffd}!")]);
+    }
+
+    #[test]
+    fn lines_and_events_have_a_limit() {
+        let mut parser = Parser::default();
+        let mebibyte = vec![b'x'; 1024 * 1024];
+        for _ in 0..4 {
+            assert_eq!(parser.push(&mebibyte), Ok(()));
+        }
+        assert_eq!(parser.push(b"x"), Err(TooLarge));
+
+        let mut parser = Parser::default();
+        let line = [b"data: ".as_slice(), &mebibyte, b"\n"].concat();
+        for _ in 0..7 {
+            assert_eq!(parser.push(&line), Ok(()));
+        }
+        assert_eq!(parser.push(&line), Err(TooLarge));
+    }
+
+    const SAMPLE: &str = "\u{feff}: hold the line\r\n\r\ndata: grüße 🎭\r\ndata: zwei\r\rdata:{\"a\":\"b\"}\n\nevent: e\ndata: x\n\n{stray}\ndata: [DONE]";
+
+    #[test]
+    fn a_cut_at_any_two_places_changes_nothing() {
+        let whole = read(&[SAMPLE.as_bytes()]);
+        let bytes = SAMPLE.as_bytes();
+        for first in 0..=bytes.len() {
+            for second in first..=bytes.len() {
+                let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                assert_eq!(read(&pieces), whole, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_in_any_pieces_give_the_same(
+            bytes in prop::collection::vec(prop_oneof![
+                Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'd'), any::<u8>()
+            ], 0..200),
+            cuts in prop::collection::vec(0usize..200, 0..6),
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([bytes.len()]) {
+                pieces.push(&bytes[from..cut]);
+                from = cut;
+            }
+            prop_assert_eq!(read(&pieces), read(&[&bytes]));
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Puts the pieces of one answer together: text in order, tool calls by their index, usage from
+//! whoever spoke last. Decides at the end whether there was an answer at all.
+
+use serde_json::{Map, Value};
+
+use super::{CallPiece, Piece, UsagePiece};
+use crate::llm::{
+    Answer, Chunk, CostIs, FinishReason, LlmError, ToolCall, Usage, cost::Prices, failure::Asked,
+};
+
+/// The largest answer that is kept, reasoning and tool arguments included. Output without end must
+/// not fill the memory.
+pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// More calls than this in one answer are no plan.
+const MAX_TOOL_CALLS: usize = 128;
+
+/// An answer under way.
+#[derive(Debug)]
+pub struct Collector {
+    asked: Asked,
+    idempotency_key: String,
+    prices: Option<Prices>,
+    generation_id: Option<String>,
+    model: Option<String>,
+    text: String,
+    reasoning: String,
+    reasoning_details: Vec<Value>,
+    calls: Vec<GrowingCall>,
+    finish: Option<String>,
+    usage: UsagePiece,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct GrowingCall {
+    index: Option<u64>,
+    call: ToolCall,
+}
+
+impl Collector {
+    /// Starts an answer. `generation_id` is what the response's headers said.
+    pub fn new(
+        asked: Asked,
+        idempotency_key: String,
+        prices: Option<Prices>,
+        generation_id: Option<String>,
+    ) -> Self {
+        Self {
+            asked,
+            idempotency_key,
+            prices,
+            generation_id,
+            model: None,
+            text: String::new(),
+            reasoning: String::new(),
+            reasoning_details: Vec::new(),
+            calls: Vec::new(),
+            finish: None,
+            usage: UsagePiece::default(),
+            bytes: 0,
+        }
+    }
+
+    /// Who was asked for what.
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// Whether a reason for the end was seen.
+    pub fn saw_finish(&self) -> bool {
+        self.finish
+            .as_ref()
+            .is_some_and(|reason| !reason.is_empty())
+    }
+
+    /// Takes a piece; gives back what a reader may see of it.
+    pub fn take(&mut self, piece: Piece) -> Result<Vec<Chunk>, LlmError> {
+        self.generation_id = self.generation_id.take().or(piece.id);
+        self.model = piece.model.or_else(|| self.model.take());
+        self.count_bytes(
+            &piece.text,
+            &piece.reasoning,
+            &piece.reasoning_details,
+            &piece.calls,
+        )?;
+        if let Some(usage) = piece.usage {
+            self.usage = UsagePiece {
+                prompt_tokens: usage.prompt_tokens.or(self.usage.prompt_tokens),
+                completion_tokens: usage.completion_tokens.or(self.usage.completion_tokens),
+                cost: usage.cost.or(self.usage.cost),
+            };
+        }
+        // A later chunk may repeat the reason or leave it out, but never takes it back.
+        if piece
+            .finish
+            .as_ref()
+            .is_some_and(|reason| !reason.is_empty() || self.finish.is_none())
+        {
+            self.finish = piece.finish;
+        }
+        for detail in piece.reasoning_details {
+            let known = if piece.whole {
+                None
+            } else {
+                find_detail(&mut self.reasoning_details, &detail)
+            };
+            match (known, detail) {
+                (Some(known), Value::Object(more)) => grow(known, more),
+                (Some(_) | None, detail) => self.reasoning_details.push(detail),
+            }
+        }
+        for call in piece.calls {
+            let known = if piece.whole {
+                None
+            } else {
+                self.find_call(&call)
+            };
+            match known {
+                Some(known) => known.grow(call),
+                None => self.calls.push(GrowingCall::new(call)),
+            }
+        }
+        let mut seen = Vec::new();
+        if !piece.reasoning.is_empty() {
+            self.reasoning.push_str(&piece.reasoning);
+            seen.push(Chunk::Reasoning(piece.reasoning));
+        }
+        if !piece.text.is_empty() {
+            self.text.push_str(&piece.text);
+            seen.push(Chunk::Text(piece.text));
+        }
+        Ok(seen)
+    }
+
+    /// What there is when the stream broke.
+    pub fn cut_off(&self, detail: &str) -> LlmError {
+        LlmError::CutOff {
+            provider: self.asked.provider.clone(),
+            detail: self.asked.detail(detail),
+            generation_id: self.generation_id.clone(),
+        }
+    }
+
+    /// The whole answer, once the stream is known to be at its end.
+    pub fn finish(self) -> Result<Answer, LlmError> {
+        let provider = self.asked.provider.clone();
+        let reason = self.finish.clone().unwrap_or_default();
+        if reason == "error" {
+            let detail = "it ended with an error and no explanation".to_owned();
+            return Err(LlmError::Failed {
+                provider,
+                status: 502,
+                detail,
+                retry_after_ms: None,
+            });
+        }
+        if self.text.is_empty() && self.calls.is_empty() && reason.is_empty() {
+            return Err(LlmError::Empty { provider });
+        }
+        let key = &self.idempotency_key;
+        let tool_calls: Vec<ToolCall> = self
+            .calls
+            .into_iter()
+            .enumerate()
+            .map(|(place, growing)| named(growing.call, key, place))
+            .collect();
+        let usage = Usage {
+            prompt_tokens: self.usage.prompt_tokens,
+            completion_tokens: self.usage.completion_tokens,
+        };
+        let estimate = || {
+            let prices = self.prices?;
+            Some(prices.estimate(usage.prompt_tokens?, usage.completion_tokens?))
+        };
+        let (cost, cost_is) = match self.usage.cost {
+            Some(cost) => (Some(cost.micro_usd()), CostIs::Charged),
+            None => match estimate() {
+                Some(cost) => (Some(cost), CostIs::Estimated),
+                None => (None, CostIs::Unknown),
+            },
+        };
+        let finish = reason_of(&reason, !tool_calls.is_empty());
+        Ok(Answer {
+            finish,
+            finish_raw: (finish == FinishReason::Other && !reason.is_empty()).then_some(reason),
+            text: self.text,
+            reasoning: self.reasoning,
+            tool_calls,
+            reasoning_details: self.reasoning_details,
+            usage,
+            cost,
+            cost_is,
+            generation_id: self.generation_id,
+            model: self.model.unwrap_or(self.asked.model),
+        })
+    }
+
+    fn count_bytes(
+        &mut self,
+        text: &str,
+        reasoning: &str,
+        details: &[Value],
+        calls: &[CallPiece],
+    ) -> Result<(), LlmError> {
+        let details = details.iter().filter_map(|detail| {
+            let texts = detail.as_object()?.values().filter_map(Value::as_str);
+            Some(64 + texts.map(str::len).sum::<usize>())
+        });
+        let arguments = calls.iter().map(|call| 64 + call.arguments.len());
+        self.bytes += text.len() + reasoning.len();
+        self.bytes += details.sum::<usize>() + arguments.sum::<usize>();
+        if self.bytes > MAX_ANSWER_BYTES || self.calls.len() > MAX_TOOL_CALLS {
+            return Err(LlmError::TooMuch {
+                provider: self.asked.provider.clone(),
+                limit_mib: MAX_ANSWER_BYTES / 1024 / 1024,
+            });
+        }
+        Ok(())
+    }
+
+    /// The index names the call. Without one, a new id starts a new call and everything else goes to
+    /// the last. The same index with another id is another call: some servers number all calls 0.
+    fn find_call(&mut self, piece: &CallPiece) -> Option<&mut GrowingCall> {
+        let at = match piece.index {
+            Some(_) => self
+                .calls
+                .iter()
+                .rposition(|known| known.index == piece.index),
+            None => self.calls.len().checked_sub(1),
+        };
+        self.calls.get_mut(at?).filter(|known| {
+            let same_id = piece.id.is_empty() || known.call.call_id == piece.id;
+            same_id || (known.call.call_id.is_empty() && piece.index.is_some())
+        })
+    }
+}
+
+impl GrowingCall {
+    fn new(piece: CallPiece) -> Self {
+        let CallPiece {
+            index,
+            id,
+            name,
+            arguments,
+        } = piece;
+        Self {
+            index,
+            call: ToolCall {
+                call_id: id,
+                name,
+                arguments,
+            },
+        }
+    }
+
+    fn grow(&mut self, piece: CallPiece) {
+        if self.call.call_id.is_empty() {
+            self.call.call_id = piece.id;
+        }
+        if self.call.name.is_empty() {
+            self.call.name = piece.name;
+        }
+        self.call.arguments.push_str(&piece.arguments);
+    }
+}
+
+/// A call without id gets one that is the same on every repeat and of no other turn.
+fn named(mut call: ToolCall, idempotency_key: &str, place: usize) -> ToolCall {
+    if call.call_id.is_empty() {
+        let key = idempotency_key.bytes().chain(place.to_le_bytes());
+        let hash = key.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        call.call_id = format!("call_{hash:016x}");
+    }
+    call
+}
+
+fn reason_of(raw: &str, has_calls: bool) -> FinishReason {
+    match raw {
+        "tool_calls" | "tool_call" | "tool_use" | "function_call" => FinishReason::ToolCalls,
+        "stop" | "" if has_calls => FinishReason::ToolCalls,
+        "stop" => FinishReason::Stop,
+        "length" => FinishReason::Length,
+        "content_filter" => FinishReason::ContentFilter,
+        _ => FinishReason::Other,
+    }
+}
+
+/// The detail that `more` continues: the one with its index or, without one, the last, if the type
+/// is the same.
+fn find_detail<'a>(known: &'a mut [Value], more: &Value) -> Option<&'a mut Map<String, Value>> {
+    let continues = |detail: &Value| {
+        let same = |name: &str| detail.get(name) == more.get(name);
+        let named = |value: &Value| value.get("id").is_some_and(|id| !id.is_null());
+        let another = named(detail) && named(more) && !same("id");
+        same("type") && same("index") && !another
+    };
+    let at = match more.get("index").filter(|index| !index.is_null()) {
+        Some(_) => known.iter().rposition(continues),
+        None => known
+            .len()
+            .checked_sub(1)
+            .filter(|last| continues(&known[*last])),
+    };
+    known.get_mut(at?)?.as_object_mut()
+}
+
+fn grow(detail: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (name, value) in more {
+        match (detail.get_mut(&name), value) {
+            (Some(Value::String(text)), Value::String(more))
+                if matches!(name.as_str(), "text" | "summary" | "data") =>
+            {
+                text.push_str(&more);
+            }
+            (Some(_), Value::Null) => {}
+            (_, value) => {
+                detail.insert(name, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
