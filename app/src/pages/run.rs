@@ -1,0 +1,56 @@
+//! `/runs/:id`: loads a run, shows it.
+
+use domain::id::RunId;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{components::A, hooks::use_params_map};
+
+use crate::{
+    api,
+    api::dto::RunSnapshot,
+    components::{Empty, ErrorView, Loading},
+    error::{ApiError, ErrorKind},
+    run_view::RunView,
+};
+
+/// The page of one run.
+#[component]
+pub fn RunPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let snapshot = Resource::new_blocking(move || id.get(), load);
+    view! {
+        <Suspense fallback=Loading>
+            {move || Suspend::new(async move {
+                match snapshot.await {
+                    Ok(snapshot) => view! { <RunView snapshot/> }.into_any(),
+                    Err(error) => view! { <NoRun error retry=move |()| snapshot.refetch()/> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// An address that is no id names no run.
+async fn load(id: String) -> Result<RunSnapshot, ApiError> {
+    let id: RunId = id.parse().map_err(|_| ApiError::not_found("run"))?;
+    api::run(id).await
+}
+
+#[component]
+fn NoRun(error: ApiError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
+    if error.kind == ErrorKind::NotFound {
+        return view! {
+            <Title text="No such run"/>
+            <h1 class="only-said">"No such run"</h1>
+            <Empty title=error.message><A href="/runs">"All runs"</A></Empty>
+        }
+        .into_any();
+    }
+    view! {
+        <Title text="Run"/>
+        <h1 class="only-said">"Run"</h1>
+        <ErrorView error retry/>
+    }
+    .into_any()
+}

@@ -1,0 +1,93 @@
+//! Where a watched run gets its news: the tab's live stream, and a fresh snapshot whenever the stream
+//! may have left something out. On the server all this is silent.
+
+use std::time::Duration;
+
+use gloo_timers::future::sleep;
+use leptos::{prelude::*, task::spawn_local};
+
+use crate::{
+    api,
+    error::ErrorKind,
+    live::{Connection, use_live},
+    run_view::{store::Change, watch::Watch},
+};
+
+/// How often the clock of a live run ticks.
+const TICK: Duration = Duration::from_millis(250);
+/// The first wait before a snapshot is asked for again, and the longest.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
+
+/// Keeps a run current that was read at `head`, as long as the calling component lives.
+pub fn keep_current(watch: Watch, head: u64) {
+    let live = use_live();
+    let fetching = StoredValue::new(false);
+    live.on_event(move |event| {
+        if watch.event(event) == Change::Stale {
+            fetch(watch, fetching);
+        }
+    });
+    live.on_delta(watch.workflow, move |delta| watch.delta(delta));
+    live.on_reload(move || {
+        watch.doubt();
+        fetch(watch, fetching);
+    });
+    // What came between the snapshot and this page. Asked when the page is mounted, and again when the
+    // stream is there: only then is it known where the stream began.
+    let connected = Memo::new(move |_| {
+        live.connection
+            .with(|connection| *connection != Connection::Connecting)
+    });
+    Effect::new(move |_| {
+        connected.track();
+        let complete = live.catch_up(head, |event| {
+            watch.event(event);
+        });
+        if !complete {
+            watch.doubt();
+        }
+        if watch.is_stale() {
+            fetch(watch, fetching);
+        }
+    });
+    tick_while_live(watch);
+}
+
+/// The clock runs from the first effect on, and only while the run does.
+fn tick_while_live(watch: Watch) {
+    let live = Memo::new(move |_| watch.run(|run| !run.state.is_final()));
+    Effect::new(move |_| watch.start_clock());
+    Effect::new(move |_| {
+        if !live.get() {
+            return;
+        }
+        if let Ok(ticking) = set_interval_with_handle(move || watch.tick(), TICK) {
+            on_cleanup(move || ticking.clear());
+        }
+    });
+}
+
+/// Fetches snapshots until the run follows from one without a gap.
+fn fetch(watch: Watch, fetching: StoredValue<bool>) {
+    if fetching.try_update_value(|fetching| std::mem::replace(fetching, true)) != Some(false) {
+        return;
+    }
+    spawn_local(async move {
+        let (mut wait, longest) = PATIENCE;
+        while watch.is_stale() {
+            match api::run(watch.id).await {
+                Ok(snapshot) => {
+                    watch.snapshot(snapshot);
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => break,
+                // The server is away: the page says so, and asks again.
+                Err(_) => {}
+            }
+            if watch.is_stale() {
+                sleep(wait).await;
+                wait = (wait * 2).min(longest);
+            }
+        }
+        let _gone = fetching.try_update_value(|fetching| *fetching = false);
+    });
+}

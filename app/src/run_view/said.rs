@@ -1,0 +1,264 @@
+//! What the page says about a task in words: why it waits, what it waits for, what it took. Pure.
+
+use domain::{
+    graph::{Drawing, DrawnNode},
+    run::{Run, SkipReason, Task, TaskState, Tokens, Waiting},
+    time::Timestamp,
+};
+use serde_json::Value;
+
+use crate::words;
+
+/// Who may do a node, in words: `an agent with: review`, `the agent Ada`.
+pub fn who(node: Option<&DrawnNode>) -> String {
+    let Some(node) = node else {
+        return "a free agent".to_owned();
+    };
+    if let Some(name) = node.text("agent").filter(|name| !name.is_empty()) {
+        return format!("the agent {name}");
+    }
+    let capabilities: Vec<&str> = node
+        .keys
+        .get("capabilities")
+        .and_then(Value::as_array)
+        .map(|words| words.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    if capabilities.is_empty() {
+        "a free agent".to_owned()
+    } else {
+        format!("a free agent with: {}", capabilities.join(", "))
+    }
+}
+
+/// Titles of the tasks before this one that are not at their end.
+pub fn awaited(run: &Run, drawing: &Drawing, task: &Task) -> Vec<String> {
+    let before = drawing
+        .edges
+        .iter()
+        .filter(|edge| edge.target().0 == task.node.as_str())
+        .map(|edge| edge.source().0);
+    let mut titles: Vec<String> = before
+        .filter_map(|node| run.tasks.get(node))
+        .filter(|before| !before.state.is_settled())
+        .map(|before| before.title.clone())
+        .collect();
+    titles.dedup();
+    titles
+}
+
+/// Why a task is where it is, where that needs a sentence; `None` where its state says it all.
+pub fn why(run: &Run, drawing: &Drawing, task: &Task, now: Timestamp) -> Option<String> {
+    match &task.state {
+        TaskState::Blocked => {
+            let before = awaited(run, drawing, task);
+            Some(if run.state.is_final() {
+                "Was never reached: the run ended before.".to_owned()
+            } else if before.is_empty() {
+                "Starts in a moment.".to_owned()
+            } else {
+                format!("Waits for: {}.", before.join(", "))
+            })
+        }
+        TaskState::Ready { .. } => Some(format!(
+            "Waits for {}.",
+            who(drawing.node(task.node.as_str()))
+        )),
+        TaskState::Assigned { .. } => Some("Is being taken up by its agent.".to_owned()),
+        TaskState::Waiting {
+            reason: Waiting::Timer,
+            until,
+        } => Some(match until {
+            Some(until) if *until > now => {
+                format!("Next try in {}.", words::elapsed(until.ms_since(now) + 999))
+            }
+            Some(_) | None => "The next try begins at any moment.".to_owned(),
+        }),
+        TaskState::Skipped {
+            reason: SkipReason::NotTaken,
+        } => Some("Was not needed: no way that leads here was taken.".to_owned()),
+        TaskState::Skipped {
+            reason: SkipReason::Disabled,
+        } => Some("Was passed over: the step is disabled in the workflow.".to_owned()),
+        TaskState::Cancelled => Some("Was stopped together with its run.".to_owned()),
+        TaskState::Running { .. } | TaskState::Succeeded { .. } | TaskState::Failed { .. } => None,
+    }
+}
+
+/// How long a task takes so far, or took: whole seconds while it goes on. `None` before it began.
+pub fn took(task: &Task, now: Timestamp) -> Option<String> {
+    let ms = task.duration_ms(now)?;
+    Some(if task.state.is_settled() {
+        words::duration(ms)
+    } else {
+        words::elapsed(ms)
+    })
+}
+
+/// All tokens that are known: `1,204 tokens`; `None` when nobody said.
+pub fn tokens(tokens: Tokens) -> Option<String> {
+    let known = match (tokens.prompt, tokens.completion) {
+        (None, None) => return None,
+        (prompt, completion) => prompt.unwrap_or(0).saturating_add(completion.unwrap_or(0)),
+    };
+    Some(words::plural(known, "token", "tokens"))
+}
+
+/// How the tokens are made up, for those who point at the sum.
+pub fn tokens_in_detail(tokens: Tokens) -> String {
+    let say = |known: Option<u64>| known.map_or_else(|| "unknown".to_owned(), words::count);
+    format!(
+        "read: {}, written: {}",
+        say(tokens.prompt),
+        say(tokens.completion)
+    )
+}
+
+/// The line under a node of the graph: seconds, tokens, cost. Empty before there is anything to say.
+pub fn note(task: &Task, now: Timestamp) -> String {
+    let waits = match &task.state {
+        TaskState::Ready { .. } => Some("waits for an agent".to_owned()),
+        TaskState::Waiting {
+            reason: Waiting::Timer,
+            until,
+        } => {
+            let left = until
+                .map(|until| until.ms_since(now))
+                .filter(|left| *left > 0);
+            Some(left.map_or_else(
+                || "tries again".to_owned(),
+                |left| format!("again in {}", words::elapsed(left + 999)),
+            ))
+        }
+        TaskState::Blocked
+        | TaskState::Assigned { .. }
+        | TaskState::Running { .. }
+        | TaskState::Succeeded { .. }
+        | TaskState::Failed { .. }
+        | TaskState::Skipped { .. }
+        | TaskState::Cancelled => None,
+    };
+    let cost = task.cost().filter(|cost| cost.0 > 0).map(words::money);
+    let parts = [
+        waits.or_else(|| took(task, now)),
+        tokens(task.tokens()),
+        cost,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// What a run is about to the reader: `3 of 5 done, 1 running`.
+pub fn progress(run: &Run) -> String {
+    let all = run.tasks.len() as u64;
+    let settled = run
+        .tasks
+        .values()
+        .filter(|task| task.state.is_settled())
+        .count() as u64;
+    let at_work = run
+        .tasks
+        .values()
+        .filter(|task| task.state.attempt().is_some())
+        .count() as u64;
+    let done = format!(
+        "{} of {} done",
+        words::count(settled),
+        words::plural(all, "task", "tasks")
+    );
+    if at_work > 0 {
+        format!("{done}, {} running", words::count(at_work))
+    } else {
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+    use crate::run_view::story::{log, name, state_after};
+
+    fn drawing() -> Drawing {
+        Drawing::from_value(json!({
+            "troupe": 1, "name": "Plan and build",
+            "nodes": [
+                {"id": "plan", "kind": "agent", "capabilities": ["planning", "review"], "prompt": "Plan"},
+                {"id": "build", "kind": "agent", "agent": "Ada", "prompt": "Build"},
+            ],
+            "edges": [{"from": "plan", "to": "build"}],
+        }))
+        .map(|(drawing, _)| drawing)
+        .unwrap()
+    }
+
+    fn check(task: &str, expected: &Expect) {
+        let mut said: Vec<String> = Vec::new();
+        for events in 0..=log().len() {
+            let run = state_after(events);
+            let now = Timestamp(1_500 + 1_000 * events as i64);
+            let task = &run.tasks[&name(task)];
+            let why = why(&run, &drawing(), task, now).unwrap_or_default();
+            let line = [task.state.name(), &note(task, now), &why].join(" | ");
+            if said.last() != Some(&line) {
+                said.push(line);
+            }
+        }
+        expected.assert_eq(&said.join("\n"));
+    }
+
+    #[test]
+    fn a_task_says_why_it_waits() {
+        check(
+            "plan",
+            &expect![[r#"
+            blocked |  | Starts in a moment.
+            ready | waits for an agent | Waits for a free agent with: planning, review.
+            assigned | 0 s | Is being taken up by its agent.
+            running | 1 s | 
+            running | 2 s | 
+            waiting | again in 1 s | Next try in 1 s.
+            ready | waits for an agent | Waits for a free agent with: planning, review.
+            assigned | 5 s | Is being taken up by its agent.
+            running | 6 s | 
+            running | 7 s | 
+            running | 8 s · 9 tokens | 
+            running | 9 s · 9 tokens | 
+            running | 10 s · 9 tokens | 
+            succeeded | 11 s · 9 tokens | "#]],
+        );
+        check(
+            "build",
+            &expect![[r#"
+            blocked |  | Waits for: plan.
+            blocked |  | Starts in a moment.
+            ready | waits for an agent | Waits for the agent Ada.
+            assigned | 0 s | Is being taken up by its agent.
+            running | 1 s | 
+            succeeded | 2.0 s | "#]],
+        );
+    }
+
+    #[test]
+    fn progress_counts() {
+        let lines: Vec<_> = [0, 4, 15, 19]
+            .map(|events| progress(&state_after(events)))
+            .into();
+        expect![[r#"
+            0 of 2 tasks done
+            0 of 2 tasks done, 1 running
+            1 of 2 tasks done
+            2 of 2 tasks done"#]]
+        .assert_eq(&lines.join("\n"));
+    }
+
+    #[test]
+    fn who_may_do_it() {
+        assert_eq!(
+            who(drawing().node("plan")),
+            "a free agent with: planning, review"
+        );
+        assert_eq!(who(drawing().node("build")), "the agent Ada");
+        assert_eq!(who(None), "a free agent");
+    }
+}
