@@ -1,0 +1,354 @@
+//! The markup of one node, as text. The server writes it into the page, and the painter into the
+//! viewport: the same function, so the same picture.
+//!
+//! Titles, ids, texts and labels come from strangers: everything goes through `escape`.
+
+mod note;
+
+use std::fmt::Write;
+
+use domain::{graph::DrawnNode, kind::Kind};
+use serde_json::Value;
+
+use super::{
+    NodeStatus,
+    geometry::{HEAD_PORT_Y, Rect},
+    scene::OutPort,
+    status,
+};
+
+/// Everything that a node's markup depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeView<'a> {
+    /// The node as drawn.
+    pub node: &'a DrawnNode,
+    /// What it is; `None` for a kind that is unknown.
+    pub kind: Option<Kind>,
+    /// Where it stands.
+    pub rect: Rect,
+    /// Its place in the drawing: later ones lie over earlier ones.
+    pub place: u32,
+    /// Its ports that go out.
+    pub ports: &'a [OutPort],
+    /// Whether it has a port that things come in by.
+    pub port_in: bool,
+    /// Whether it is selected.
+    pub selected: bool,
+    /// Whether it is the one that Tab goes to.
+    pub active: bool,
+    /// Errors and warnings about it.
+    pub problems: (u32, u32),
+    /// Whether a run is shown: the state, and no ports to pull wires from.
+    pub watching: bool,
+    /// State of its task.
+    pub status: Option<&'a NodeStatus>,
+}
+
+/// Longest title or line that is put into the page; CSS cuts what is wider than the node.
+const MOST_TEXT: usize = 120;
+
+/// Appends the markup of a node.
+pub fn node_html(view: &NodeView<'_>, out: &mut String) {
+    let status = view.status.map_or("", |status| status.status.as_str());
+    out.push_str("<div class=\"node\" data-node-id=\"");
+    escape(&view.node.id, out);
+    out.push_str("\" data-kind=\"");
+    escape(&view.node.kind, out);
+    out.push_str(if view.selected {
+        "\" data-selected=\"true"
+    } else {
+        "\" data-selected=\"false"
+    });
+    out.push_str("\" data-status=\"");
+    escape(status, out);
+    if disabled(view.node) {
+        out.push_str("\" data-disabled=\"true");
+    }
+    out.push_str("\" role=\"group\" aria-roledescription=\"node\" aria-label=\"");
+    write_label(view, out);
+    out.push_str(if view.active {
+        "\" tabindex=\"0\" style=\""
+    } else {
+        "\" tabindex=\"-1\" style=\""
+    });
+    write_style(view.rect, z_index(view.kind, view.place), out);
+    out.push_str("\">");
+    match view.kind {
+        Some(Kind::Note) => note_body(view, out),
+        Some(Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output) | None => {
+            step_body(view, status, out)
+        }
+    }
+    out.push_str("</div>");
+}
+
+fn note_body(view: &NodeView<'_>, out: &mut String) {
+    out.push_str("<div class=\"node-note\">");
+    if view
+        .node
+        .keys
+        .get("title")
+        .and_then(Value::as_str)
+        .is_some_and(|title| !title.trim().is_empty())
+    {
+        out.push_str("<p class=\"node-note-title\">");
+        escape(cut(view.node.title(), MOST_TEXT), out);
+        out.push_str("</p>");
+    }
+    note::write(view.node.text("text").unwrap_or_default(), out);
+    out.push_str("</div>");
+    if !view.watching {
+        out.push_str("<div class=\"node-corner\" data-resize=\"\"></div>");
+    }
+}
+
+fn step_body(view: &NodeView<'_>, status: &str, out: &mut String) {
+    out.push_str("<div class=\"node-head\"><span class=\"node-kind\"><svg viewBox=\"0 0 16 16\" aria-hidden=\"true\">");
+    out.push_str(kind_glyph(view.kind));
+    out.push_str("</svg></span><span class=\"node-title\">");
+    escape(cut(view.node.title(), MOST_TEXT), out);
+    out.push_str("</span>");
+    if view.watching {
+        out.push_str("<span class=\"node-state\">");
+        write_state(status, out);
+        out.push_str("</span>");
+    } else {
+        write_badge(view.problems, out);
+    }
+    out.push_str("</div><div class=\"node-line\">");
+    write_line(view, out);
+    out.push_str("</div>");
+    if view.watching {
+        out.push_str("<div class=\"node-run\">");
+        escape(view.status.map_or("", |status| status.note.as_str()), out);
+        out.push_str("</div>");
+    }
+    let mut port = |name: &str, out_of: bool, y: f64| {
+        let tag = if view.watching { "span" } else { "button" };
+        // `write!` into a String cannot fail.
+        let _ = write!(
+            out,
+            "<{tag} class=\"port\" data-port-dir=\"{}\" data-port=\"",
+            if out_of { "out" } else { "in" }
+        );
+        escape(name, out);
+        if view.watching {
+            out.push('"');
+        } else {
+            out.push_str("\" type=\"button\" aria-label=\"");
+            out.push_str(if out_of {
+                "Connect from "
+            } else {
+                "Connect to "
+            });
+            escape(cut(view.node.title(), MOST_TEXT), out);
+            if out_of && name != "out" {
+                out.push_str(", port ");
+                escape(name, out);
+            }
+            out.push_str(if view.active {
+                "\" tabindex=\"0\""
+            } else {
+                "\" tabindex=\"-1\""
+            });
+        }
+        let _ = write!(out, " style=\"top:{y}px\"></{tag}>");
+        if y > HEAD_PORT_Y {
+            let _ = write!(out, "<span class=\"port-name\" style=\"top:{y}px\">");
+            escape(name, out);
+            out.push_str("</span>");
+        }
+    };
+    if view.port_in {
+        port("in", false, HEAD_PORT_Y);
+    }
+    for known in view.ports {
+        port(&known.name, true, known.y);
+    }
+}
+
+/// The style that puts a node in its place.
+pub fn write_style(rect: Rect, z_index: u32, out: &mut String) {
+    // `write!` into a String cannot fail.
+    let _ = write!(
+        out,
+        "transform:translate({}px,{}px);width:{}px;height:{}px;z-index:{z_index}",
+        rect.x, rect.y, rect.w, rect.h
+    );
+}
+
+/// Notes lie below everything, other nodes in the order of the file.
+pub fn z_index(kind: Option<Kind>, place: u32) -> u32 {
+    if kind == Some(Kind::Note) {
+        0
+    } else {
+        place + 1
+    }
+}
+
+/// What a screen reader says about a node.
+pub fn write_label(view: &NodeView<'_>, out: &mut String) {
+    escape(cut(view.node.title(), MOST_TEXT), out);
+    out.push_str(", ");
+    match view.kind {
+        Some(kind) => out.push_str(&kind.label().to_lowercase()),
+        None => out.push_str("unknown kind"),
+    }
+    if disabled(view.node) {
+        out.push_str(", disabled");
+    }
+    if let Some(status) = view
+        .status
+        .map(|status| status::words(&status.status))
+        .filter(|words| !words.is_empty())
+    {
+        out.push_str(", ");
+        out.push_str(status);
+    }
+    // `write!` into a String cannot fail.
+    let _ = match view.problems {
+        (0, 0) => Ok(()),
+        (0, 1) => write!(out, ", 1 warning"),
+        (0, many) => write!(out, ", {many} warnings"),
+        (1, _) => write!(out, ", 1 error"),
+        (many, _) => write!(out, ", {many} errors"),
+    };
+}
+
+/// The glyph of a state, as SVG.
+pub fn write_state(status: &str, out: &mut String) {
+    let glyph = status::glyph(status);
+    if !glyph.is_empty() {
+        out.push_str("<svg viewBox=\"0 0 16 16\" aria-hidden=\"true\">");
+        out.push_str(glyph);
+        out.push_str("</svg>");
+    }
+}
+
+fn write_badge((errors, warnings): (u32, u32), out: &mut String) {
+    let (severity, count) = match (errors, warnings) {
+        (0, 0) => return,
+        (0, warnings) => ("warning", warnings),
+        (errors, _) => ("error", errors),
+    };
+    // `write!` into a String cannot fail.
+    let _ = write!(
+        out,
+        "<span class=\"node-badge\" data-severity=\"{severity}\" aria-hidden=\"true\">{count}</span>"
+    );
+}
+
+/// One line that says what the node does.
+fn write_line(view: &NodeView<'_>, out: &mut String) {
+    let node = view.node;
+    match view.kind {
+        Some(Kind::Agent) => {
+            if let Some(agent) = view.status.and_then(|status| status.agent.as_deref()) {
+                escape(cut(agent, MOST_TEXT), out);
+                return;
+            }
+            let who = match node.text("agent").filter(|name| !name.is_empty()) {
+                Some(name) => name.to_owned(),
+                None => words_of(node.keys.get("capabilities")),
+            };
+            // The provider is the same for most steps; the model is what tells them apart.
+            let model = node
+                .text("model")
+                .map(|model| model.split_once(':').map_or(model, |(_, name)| name));
+            match (who.as_str(), model.filter(|model| !model.is_empty())) {
+                ("", None) => escape(first_line(node.text("prompt").unwrap_or_default()), out),
+                ("", Some(model)) => escape(cut(model, MOST_TEXT), out),
+                (who, None) => escape(cut(who, MOST_TEXT), out),
+                (who, Some(model)) => {
+                    escape(cut(who, MOST_TEXT), out);
+                    out.push_str(" · ");
+                    escape(cut(model, MOST_TEXT), out);
+                }
+            }
+        }
+        Some(Kind::Transform) => escape(first_line(node.text("template").unwrap_or_default()), out),
+        Some(Kind::Branch) => match node.keys.get("cases").and_then(Value::as_array) {
+            Some(cases) => {
+                // `write!` into a String cannot fail.
+                let _ = write!(out, "{} cases", cases.len());
+            }
+            None => escape(first_line(node.text("condition").unwrap_or_default()), out),
+        },
+        Some(Kind::Output) => escape(first_line(node.text("value").unwrap_or_default()), out),
+        Some(Kind::Note) => {}
+        None => {
+            out.push_str("unknown kind: ");
+            escape(cut(&node.kind, MOST_TEXT), out);
+        }
+    }
+}
+
+/// Whether the node is switched off.
+pub fn disabled(node: &DrawnNode) -> bool {
+    node.keys.get("disabled").and_then(Value::as_bool) == Some(true)
+}
+
+fn words_of(value: Option<&Value>) -> String {
+    let words: Vec<&str> = value
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    words.join(", ")
+}
+
+fn first_line(text: &str) -> &str {
+    cut(
+        text.trim_start().lines().next().unwrap_or_default(),
+        MOST_TEXT,
+    )
+}
+
+/// At most so many bytes, cut between characters.
+fn cut(text: &str, most: usize) -> &str {
+    match text.char_indices().map(|(at, _)| at).find(|at| *at >= most) {
+        Some(at) => &text[..at],
+        None => text,
+    }
+}
+
+/// Appends text so that it is text wherever it stands in HTML, within quotes too.
+pub fn escape(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+/// The inside of an SVG of 16 by 16 that stands for a kind.
+pub fn kind_glyph(kind: Option<Kind>) -> &'static str {
+    match kind {
+        Some(Kind::Agent) => {
+            r#"<circle cx="8" cy="5" r="2.75"/><path d="M2.75 13.5c.5-3 2.5-4.5 5.25-4.5s4.75 1.5 5.25 4.5"/>"#
+        }
+        Some(Kind::Transform) => {
+            r#"<path d="M6 2.5c-1.6 0-2 .7-2 1.9v1.7c0 1-.5 1.6-1.5 1.9C3.5 8.3 4 8.9 4 9.9v1.7c0 1.2.4 1.9 2 1.9M10 2.5c1.6 0 2 .7 2 1.9v1.7c0 1 .5 1.6 1.5 1.9-1 .3-1.5.9-1.5 1.9v1.7c0 1.2-.4 1.9-2 1.9"/>"#
+        }
+        Some(Kind::Branch) => {
+            r#"<path d="M2.5 8H6l4-4h3.5M6 8l4 4h3.5"/><path d="m11.5 2 2 2-2 2M11.5 10l2 2-2 2"/>"#
+        }
+        Some(Kind::Output) => r#"<path d="M4 14V2.5h8.5L10.5 6l2 3.5H4"/>"#,
+        Some(Kind::Note) => {
+            r#"<path d="M3 2.5h10v7.5l-3.5 3.5H3z"/><path d="M5.5 6h5M5.5 9h2.5"/>"#
+        }
+        None => r#"<path d="M5.8 6a2.2 2.2 0 1 1 3.3 1.9c-.8.4-1.1.9-1.1 1.6M8 12v.4"/>"#,
+    }
+}
+
+#[cfg(test)]
+mod tests;

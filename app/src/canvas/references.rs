@@ -1,0 +1,371 @@
+//! Where steps name each other in their templates and conditions, and how such a name is changed.
+//!
+//! Nothing is guessed: after a change the text is read again, and unless it then names exactly what
+//! it named before (with the new name), the change is refused.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    expression::{ExpressionError, Names},
+    graph::{DrawnNode, Form, Source},
+    kind::KeyType,
+};
+use serde_json::Value;
+
+/// How a key's text is to be read, where it is all one text.
+fn form_of(holds: KeyType) -> Option<Form> {
+    match holds {
+        KeyType::Template => Some(Form::Template),
+        KeyType::Expression => Some(Form::Expression),
+        KeyType::Line
+        | KeyType::Text
+        | KeyType::Integer { .. }
+        | KeyType::Number { .. }
+        | KeyType::Flag
+        | KeyType::Choice(_)
+        | KeyType::Words
+        | KeyType::Model
+        | KeyType::AgentName
+        | KeyType::Schema
+        | KeyType::Cases
+        | KeyType::Retry => None,
+    }
+}
+
+/// The keys of `node` in which `old` becomes `new`: all of it, or the reason why not.
+pub fn rename(node: &DrawnNode, old: &str, new: &str) -> Result<Option<DrawnNode>, String> {
+    let Some(kind) = node.known_kind() else {
+        return Ok(None);
+    };
+    let mut changed: Option<DrawnNode> = None;
+    for spec in kind.own_keys().iter().chain(kind.common_keys()) {
+        let Some(value) = node.keys.get(spec.name) else {
+            continue;
+        };
+        let refused = || {
+            format!(
+                "“{}” of {} names {old} in a way that cannot be changed safely. Change it there first.",
+                spec.label, node.id
+            )
+        };
+        let next = match form_of(spec.holds) {
+            Some(form) => rename_value(value, form, old, new),
+            None if spec.holds == KeyType::Cases => rename_cases(value, old, new),
+            None => Ok(None),
+        };
+        if let Some(next) = next.map_err(|()| refused())? {
+            changed
+                .get_or_insert_with(|| node.clone())
+                .keys
+                .insert(spec.name.to_owned(), next);
+        }
+    }
+    Ok(changed)
+}
+
+/// Nodes whose outputs `node` reads, as far as its texts can be read.
+pub fn nodes_named_by(node: &DrawnNode) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut read = |value: &Value, form| {
+        if let Some(Ok(names)) = value.as_str().map(|text| names(text, form)) {
+            found.extend(names.nodes);
+        }
+    };
+    let Some(kind) = node.known_kind() else {
+        return found;
+    };
+    for spec in kind.own_keys() {
+        let Some(value) = node.keys.get(spec.name) else {
+            continue;
+        };
+        match form_of(spec.holds) {
+            Some(form) => read(value, form),
+            None if spec.holds == KeyType::Cases => {
+                let cases = value.as_array().into_iter().flatten();
+                cases
+                    .filter_map(|case| case.get("when"))
+                    .for_each(|when| read(when, Form::Expression));
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+/// How an expression reads the output of a node.
+pub fn output_of(id: &str) -> String {
+    format!("nodes{}.output", accessor(id))
+}
+
+fn accessor(id: &str) -> String {
+    let plain = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !id.starts_with(|c: char| c.is_ascii_digit());
+    if plain {
+        format!(".{id}")
+    } else {
+        format!("[\"{id}\"]")
+    }
+}
+
+fn rename_value(value: &Value, form: Form, old: &str, new: &str) -> Result<Option<Value>, ()> {
+    match value.as_str() {
+        Some(text) => Ok(rename_text(text, form, old, new)?.map(Value::String)),
+        None => Ok(None),
+    }
+}
+
+fn rename_cases(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()> {
+    let mut next = value.clone();
+    let mut changed = false;
+    for case in next.as_array_mut().into_iter().flatten() {
+        let Some(when) = case.get_mut("when") else {
+            continue;
+        };
+        if let Some(text) = rename_value(when, Form::Expression, old, new)? {
+            *when = text;
+            changed = true;
+        }
+    }
+    Ok(changed.then_some(next))
+}
+
+fn rename_text(text: &str, form: Form, old: &str, new: &str) -> Result<Option<String>, ()> {
+    if !text.contains(old) {
+        return Ok(None);
+    }
+    // What cannot be read, or reads nodes by a computed name, may mean `old` anywhere.
+    let before = names(text, form).map_err(|_| ())?;
+    if before.all_nodes {
+        return Err(());
+    }
+    if !before.nodes.contains(old) {
+        return Ok(None);
+    }
+    let next = match form {
+        Form::Template => rewrite_template(text, old, new),
+        Form::Expression => rewrite_code(text, old, new),
+    };
+    let mut expected = before.clone();
+    expected.nodes.remove(old);
+    expected.nodes.insert(new.to_owned());
+    match names(&next, form) {
+        Ok(after) if after == expected => Ok(Some(next)),
+        Ok(_) | Err(_) => Err(()),
+    }
+}
+
+fn names(text: &str, form: Form) -> Result<Names, ExpressionError> {
+    let source = match form {
+        Form::Template => Source::template(text),
+        Form::Expression => Source::expression(text),
+    };
+    source.map(|source| Names::clone(&source.names))
+}
+
+/// Rewrites what stands between `{{` and `}}`, `{%` and `%}`; the rest stays as it is.
+fn rewrite_template(text: &str, old: &str, new: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    loop {
+        let start = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
+            .into_iter()
+            .filter_map(|(open, close)| rest.find(open).map(|at| (at, open, close)))
+            .min_by_key(|(at, _, _)| *at);
+        let Some((at, open, close)) = start else {
+            break;
+        };
+        let inside = at + open.len();
+        let end = rest[inside..]
+            .find(close)
+            .map_or(rest.len(), |found| inside + found);
+        out.push_str(&rest[..inside]);
+        if open == "{#" {
+            out.push_str(&rest[inside..end]);
+        } else {
+            out.push_str(&rewrite_code(&rest[inside..end], old, new));
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn rewrite_code(code: &str, old: &str, new: &str) -> String {
+    let mut out = String::with_capacity(code.len() + 16);
+    let mut rest = code;
+    let mut before = ' ';
+    while let Some(c) = rest.chars().next() {
+        if c == '"' || c == '\'' {
+            let length = string_length(rest, c);
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
+            before = c;
+            continue;
+        }
+        if word(c) {
+            let length = rest.find(|c: char| !word(c)).unwrap_or(rest.len());
+            let (name, behind) = rest.split_at(length);
+            out.push_str(name);
+            rest = behind;
+            if name == "nodes"
+                && before != '.'
+                && let Some(length) = access_length(behind, old)
+            {
+                out.push_str(&accessor(new));
+                rest = &behind[length..];
+            }
+            before = 'a';
+            continue;
+        }
+        out.push(c);
+        if !c.is_whitespace() {
+            before = c;
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    out
+}
+
+/// How much of `text`, which stands behind `nodes`, is an access to `id`: `.id` or `["id"]`.
+fn access_length(text: &str, id: &str) -> Option<usize> {
+    let trimmed = text.trim_start();
+    let mut at = text.len() - trimmed.len();
+    if let Some(behind) = trimmed.strip_prefix('.') {
+        let name = behind.trim_start();
+        at += 1 + behind.len() - name.len();
+        let length = name.find(|c: char| !word(c)).unwrap_or(name.len());
+        return (&name[..length] == id).then_some(at + length);
+    }
+    let behind = trimmed.strip_prefix('[')?;
+    let literal = behind.trim_start();
+    at += 1 + behind.len() - literal.len();
+    let quote = literal.chars().next().filter(|c| *c == '"' || *c == '\'')?;
+    let length = string_length(literal, quote);
+    if literal.get(1..length.checked_sub(1)?)? != id {
+        return None;
+    }
+    at += length;
+    let close = literal[length..].trim_start();
+    at += literal.len() - length - close.len();
+    close.starts_with(']').then_some(at + 1)
+}
+
+/// Length of the string literal that `text` begins with, quotes included.
+fn string_length(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == quote {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
+fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn template(text: &str) -> String {
+        rewrite_template(text, "plan", "draft")
+    }
+
+    #[test]
+    fn names_are_changed_inside_braces_alone() {
+        assert_eq!(
+            template("nodes.plan: {{ nodes.plan.output }} {{nodes['plan'].output|upper}}"),
+            "nodes.plan: {{ nodes.draft.output }} {{nodes.draft.output|upper}}"
+        );
+        assert_eq!(
+            template("{% if nodes.plan.output %}a{% endif %}{# nodes.plan #}"),
+            "{% if nodes.draft.output %}a{% endif %}{# nodes.plan #}"
+        );
+    }
+
+    #[test]
+    fn what_only_looks_like_it_stays() {
+        for text in [
+            "{{ nodes.planner.output }}",
+            "{{ input.nodes.plan }}",
+            "{{ 'nodes.plan' }}",
+            "{{ other_nodes.plan }}",
+            "{{ nodes[plan] }}",
+        ] {
+            assert_eq!(template(text), text);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_word_is_written_in_brackets() {
+        assert_eq!(
+            rewrite_code("nodes.plan.output", "plan", "a-b"),
+            "nodes[\"a-b\"].output"
+        );
+        assert_eq!(
+            rewrite_code("nodes[ \"a-b\" ].output", "a-b", "plan"),
+            "nodes.plan.output"
+        );
+        assert_eq!(output_of("2nd"), "nodes[\"2nd\"].output");
+    }
+
+    #[test]
+    fn broken_code_does_not_break_the_rewriting() {
+        for text in [
+            "{{ nodes.plan",
+            "{{ nodes['plan }}",
+            "{{ '\\' }}",
+            "{{ nodes[",
+            "{{",
+            "é{{ nodes.é }}",
+        ] {
+            let _ = template(text);
+        }
+    }
+
+    #[test]
+    fn a_node_is_changed_in_every_key_that_names_the_other() {
+        let node = DrawnNode {
+            id: "good".into(),
+            kind: "branch".into(),
+            keys: json!({
+                "condition": "'TODO' in nodes.plan.output",
+                "cases": [{"port": "a", "when": "nodes.plan.output == 1"}, {"port": "b", "when": "true"}],
+            })
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+        };
+        let changed = rename(&node, "plan", "draft")
+            .expect("safe")
+            .expect("changed");
+        assert_eq!(changed.keys["condition"], "'TODO' in nodes.draft.output");
+        assert_eq!(changed.keys["cases"][0]["when"], "nodes.draft.output == 1");
+        assert_eq!(rename(&node, "nothing", "draft"), Ok(None));
+    }
+
+    #[test]
+    fn computed_names_are_refused() {
+        let node = DrawnNode {
+            id: "b".into(),
+            kind: "transform".into(),
+            keys: json!({"template": "{{ nodes['pl' ~ 'an'].output }} plan"})
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
+        };
+        let reason = rename(&node, "plan", "draft").expect_err("refused");
+        assert!(
+            reason.contains("Template") && reason.contains('b'),
+            "{reason}"
+        );
+    }
+}
