@@ -4,6 +4,7 @@
 
 mod code;
 mod judge;
+mod view;
 
 use super::{intent::Intent, scene::Scene, verdict::Verdict};
 
@@ -27,8 +28,9 @@ pub fn text(scene: &mut Scene) -> String {
         Intent::Code => code::write(scene),
         Intent::Decide => judge::decide(scene),
         Intent::Translate => translation(scene),
+        Intent::List if scene.wants_tests => code::tests(scene),
         Intent::List => list(scene),
-        Intent::Opinion => opinion(scene),
+        Intent::Opinion => view::opinion(scene),
         Intent::Answer => answer(scene),
     };
     match (verdict, given) {
@@ -88,7 +90,7 @@ fn with_verdict(body: &str, verdict: &Verdict, word: &str) -> String {
     }
 }
 
-/// What can be said of anything, where the material says nothing.
+/// What can be said of anything, where neither material nor topic say something.
 const COMMON_POINTS: [&str; 6] = [
     "who it is for and what they need first",
     "what is known already and what is only assumed",
@@ -98,11 +100,20 @@ const COMMON_POINTS: [&str; 6] = [
     "how to tell that it is finished",
 ];
 
-/// The point at `place` in quotes, or something that is always true.
+/// The point at `place` in quotes, or something about a word of the topic.
 fn quoted(scene: &Scene, place: usize) -> String {
-    match scene.point(place) {
-        Some(point) => format!("“{point}”"),
-        None => COMMON_POINTS[place % COMMON_POINTS.len()].to_owned(),
+    if let Some(point) = scene.point(place) {
+        return format!("“{point}”");
+    }
+    let common = COMMON_POINTS[place % COMMON_POINTS.len()];
+    let Some(word) = scene.keywords.get(place % scene.keywords.len().max(1)) else {
+        return common.to_owned();
+    };
+    match place % 4 {
+        0 => format!("what exactly is meant by “{word}”"),
+        1 => format!("what would be different without “{word}”"),
+        2 => common.to_owned(),
+        _ => format!("who notices “{word}” first, and why"),
     }
 }
 
@@ -118,7 +129,7 @@ fn plan(scene: &mut Scene) -> String {
     ]);
     format!(
         "# Plan: {topic}\n\n{opening}\n\n\
-         1. **Set the goal.** Write down in one sentence what {topic} has to achieve, and for whom.\n\
+         1. **Set the goal.** Write down in one sentence what has to be achieved, and for whom.\n\
          2. **Collect what is known.** Three to five facts are enough; note where each of them comes from. Look at {first}.\n\
          3. **Make a first version.** Rough, complete, and short enough to be read in one go. Mind {second}.\n\
          4. **Let somebody else look.** Ask for the two weakest places, not for praise.\n\
@@ -134,25 +145,42 @@ fn plan(scene: &mut Scene) -> String {
 fn research(scene: &mut Scene) -> String {
     let side = scene.dice.pick(&[
         "practice",
-        "history",
-        "numbers",
-        "the user's side",
-        "the technical side",
+        "its history",
+        "the numbers",
+        "everyday use",
+        "the exceptions",
     ]);
     let trust = scene.dice.pick(&["high", "medium", "medium to high"]);
+    let known = scene.dice.deal(
+        &[
+            "There is more than one way to see it; the simple one covers about four cases in five.",
+            "Good examples are short, concrete and come with one counter-example.",
+            "What looks like one question is two: how it came about, and why it stays that way.",
+            "The numbers matter less than their order of magnitude; being wrong by half changes nothing.",
+            "Most explanations start too late and leave out the step that makes the rest plain.",
+            "The oldest explanation is not wrong, only incomplete.",
+        ],
+        2,
+    );
+    let mistake = scene.dice.pick(&[
+        "Readers usually begin with the details and lose the thread",
+        "The usual mistake is to take the rare case for the rule",
+        "Most people mix up the cause and the occasion",
+    ]);
     format!(
         "# Findings: {topic}\n\n\
-         I looked at the question from {side} first and kept only what bears on the task.\n\n\
+         I looked at the question from the side of {side} first and kept only what bears on the task.\n\n\
          ## What stands out\n\n\
          - The starting point is {first}. Most of the other questions follow from it.\n\
-         - There is more than one way to do it; the simple one covers about four cases in five.\n\
-         - The usual mistake is to begin with the details. Those who settle {second} early need fewer rounds.\n\
-         - Good examples are short, concrete and come with one counter-example.\n\n\
+         - {one}\n- {two}\n\
+         - {mistake}. Those who settle {second} early need fewer rounds.\n\n\
          ## What is open\n\n\
          - How much weight {third} should get.\n\
          - Whether the result has to last or only has to work once.\n\n\
          **Confidence:** {trust}. The points above agree with one another; the open ones need a decision rather than more reading.",
         topic = scene.topic,
+        one = known.first().copied().unwrap_or_default(),
+        two = known.get(1).copied().unwrap_or_default(),
         first = quoted(scene, 0),
         second = quoted(scene, 1),
         third = quoted(scene, 2),
@@ -175,7 +203,7 @@ fn draft(scene: &mut Scene) -> String {
         "What remains is a thought to take along: start small, look closely, and go on from what you see.",
     ]);
     format!(
-        "# Draft: {topic}\n\n{opening} This text is about {topic}, told for somebody who hears of it for the first time.\n\n\
+        "# Draft: {topic}\n\n{opening} What follows is told for somebody who hears of it for the first time.\n\n\
          The heart of the matter is {first}. {middle}, and that is why it is worth a second look. An example makes it plain: \
          two people begin on the same morning, one with a list, one with a question. By noon the one with the question has the better list.\n\n\
          ## What follows from it\n\n\
@@ -195,7 +223,7 @@ fn summary(scene: &mut Scene) -> String {
         "Read together, the contributions give one clear picture with two open corners.",
     ]);
     format!(
-        "# Summary: {topic}\n\n{opening} In one sentence: {topic} works best when the goal is plain, the first step is small and somebody looks at the result early.\n\n\
+        "# Summary: {topic}\n\n{opening} In one sentence: it works best when the goal is plain, the first step is small and somebody looks at the result early.\n\n\
          ## Main points\n\n\
          1. {first}\n2. {second}\n3. {third}\n4. {fourth}\n\n\
          ## Where they differ\n\n\
@@ -214,7 +242,7 @@ fn list(scene: &mut Scene) -> String {
     let favourite = scene.dice.pick(&["third", "first", "fifth"]);
     format!(
         "# Ideas: {topic}\n\nSeven ideas, from the quickest to the boldest. Each can be tried alone.\n\n\
-         1. **One page.** Say what matters about {topic} on a single page and show it to three people.\n\
+         1. **One page.** Say what matters on a single page and show it to three people.\n\
          2. **The first five minutes.** Design only the beginning, and make it excellent.\n\
          3. **Turn it round.** Ask what would make it worse, then do the opposite.\n\
          4. **Borrow.** Take a pattern that works elsewhere and fit it to {first}.\n\
@@ -225,32 +253,6 @@ fn list(scene: &mut Scene) -> String {
         topic = scene.topic,
         first = quoted(scene, 0),
         second = quoted(scene, 1),
-    )
-}
-
-fn opinion(scene: &mut Scene) -> String {
-    let role = scene
-        .role
-        .clone()
-        .unwrap_or_else(|| "practitioner".to_owned());
-    let stance = scene.dice.pick(&[
-        "in favour, with one condition",
-        "for a smaller version first",
-        "in favour of going on, slowly",
-    ]);
-    format!(
-        "# View of the {role}: {topic}\n\nSeen from my side, I am {stance}.\n\n\
-         **Why.** The strongest argument is {first}. It can be checked, it concerns the people who use the result, and it will still be true next year. \
-         Compared with that, the usual worries are about habit rather than about substance.\n\n\
-         **Against it** speaks {second}. I take that seriously: if it turns out to weigh more than expected, the plan should be able to bend without breaking.\n\n\
-         **My condition:**\n\n\
-         - Decide beforehand how to tell whether it works.\n\
-         - Look at {third} after the first round and not at the end.\n\n\
-         Under this condition I would begin tomorrow; without it I would wait for better data.",
-        topic = scene.topic,
-        first = quoted(scene, 0),
-        second = quoted(scene, 1),
-        third = quoted(scene, 2),
     )
 }
 

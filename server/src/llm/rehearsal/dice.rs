@@ -39,6 +39,16 @@ impl Dice {
         usize::try_from(mixed % sides.max(1)).unwrap_or(0)
     }
 
+    /// So many of the texts, none twice.
+    pub fn deal<'a>(&mut self, texts: &[&'a str], count: usize) -> Vec<&'a str> {
+        let mut left = texts.to_vec();
+        let mut dealt = Vec::new();
+        while dealt.len() < count && !left.is_empty() {
+            dealt.push(left.swap_remove(self.roll(left.len())));
+        }
+        dealt
+    }
+
     /// One of the texts.
     pub fn pick<'a>(&mut self, texts: &[&'a str]) -> &'a str {
         texts

@@ -18,6 +18,8 @@ pub struct Scene {
     pub intent: Intent,
     /// What it is about; never empty.
     pub topic: String,
+    /// Words of the topic that carry it.
+    pub keywords: Vec<String>,
     /// Sentences of the material, taken in turn from each of its parts.
     pub points: Vec<String>,
     /// A program in the material.
@@ -30,6 +32,8 @@ pub struct Scene {
     pub verdict: Option<Verdict>,
     /// Whether the material may pass.
     pub favourable: bool,
+    /// Whether tests are what is listed.
+    pub wants_tests: bool,
     /// Whether prompt or instructions speak of notes.
     pub speaks_of_notes: bool,
     /// What falls the same way for the same messages.
@@ -98,6 +102,7 @@ impl Scene {
         Self {
             intent,
             points: points::of(&material, &topic, verdict.as_ref()),
+            keywords: topic::keywords(&topic),
             topic,
             code: code_in(&material),
             language: LANGUAGES
@@ -107,6 +112,7 @@ impl Scene {
             role: role(&asked).or_else(|| role(&instructions)),
             favourable: is_favourable(intent, &asked, &material, verdict.as_ref()),
             verdict,
+            wants_tests: asked.to_lowercase().contains("test"),
             speaks_of_notes: speaks_of(&["notes", "note down", "a note", "scratchpad", "jot"]),
             dice,
         }

@@ -1,3 +1,5 @@
+mod samples;
+
 use futures::TryStreamExt;
 use serde_json::json;
 use tokio::time::Instant;

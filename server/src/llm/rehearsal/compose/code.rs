@@ -30,6 +30,25 @@ pub fn write(scene: &mut Scene) -> String {
     )
 }
 
+/// A list of tests.
+pub fn tests(scene: &mut Scene) -> String {
+    let first = scene.dice.pick(&["the second", "the fourth", "the sixth"]);
+    format!(
+        "# Tests: {topic}\n\nEight cases, from the plain one to the one that nobody thinks of. Each says what is put in and what must come out.\n\n\
+         1. **The plain case.** One ordinary input; the result is what the description promises.\n\
+         2. **Nothing at all.** Empty input is answered, not refused.\n\
+         3. **Exactly at the limit.** The last value that is allowed still passes, the next one does not.\n\
+         4. **Twice at the same moment.** Two callers at once get two whole answers.\n\
+         5. **Nonsense.** Input of the wrong form is refused with an error that names it.\n\
+         6. **In the middle.** Stopped half way and started again, it ends as if nothing had happened.\n\
+         7. **What was there before.** Everything that worked without the change works with it; mind {old}.\n\
+         8. **A lot.** A thousand times the usual load; slower is fine, wrong is not.\n\n\
+         I would write {first} one first: it finds most.",
+        topic = scene.topic,
+        old = quoted(scene, 0),
+    )
+}
+
 /// A better version of the program in the material.
 pub fn revise(scene: &mut Scene) -> String {
     let (fence, code) = program(scene, true);
@@ -39,7 +58,7 @@ pub fn revise(scene: &mut Scene) -> String {
          ```{fence}\n{code}\n```\n\n\
          ## What changed\n\n\
          1. Input that makes no sense is refused with an error that names it, where the first version went on silently.\n\
-         2. There is a test for the refusal beside the two that existed.\n\n\
+         2. The refusal comes before any work is done, so nothing is left half done.\n\n\
          The remark about {first} was taken into account as well: the name of the function says what it returns, and the comment says why. \
          All tests run without network or files and finish in well under a second.",
         topic = scene.topic,

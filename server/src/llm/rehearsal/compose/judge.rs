@@ -42,9 +42,13 @@ pub fn review(scene: &mut Scene) -> String {
 
 fn find_fault(scene: &mut Scene) -> String {
     let opening = scene.dice.pick(&[
-        "The text has a clear line and can be followed at first reading. Two places keep it from being finished.",
+        "It has a clear line and can be followed at first reading. Two places keep it from being finished.",
         "A solid beginning: the order makes sense and nothing is superfluous. It is not there yet, for two reasons.",
+        "I read it twice. The first half carries, the second half leans on it; two things are needed before it goes out.",
     ]);
+    if scene.code.is_some() {
+        return find_fault_in_code(scene);
+    }
     let first = scene.dice.pick(&[
         "claims more than it shows. Add one concrete example or a number, so that the reader can check it",
         "stays general. Say who does it, when, and how one can tell that it worked",
@@ -69,9 +73,30 @@ fn find_fault(scene: &mut Scene) -> String {
     )
 }
 
+fn find_fault_in_code(scene: &mut Scene) -> String {
+    let praise = scene.dice.pick(&[
+        "The names say what is returned, and there is no state to trip over.",
+        "It is short, it is tested, and the interface could hardly be smaller.",
+    ]);
+    format!(
+        "# Review: {topic}\n\n{praise} Two things are missing before it can go out.\n\n\
+         ## What works\n\n\
+         - One pass over the input, and nothing is read from outside.\n\
+         - {kept}: that is covered.\n\n\
+         ## What is missing\n\n\
+         1. Input that makes no sense is taken silently. It should be refused with an error that names it.\n\
+         2. There is no test for that refusal; {two} is not covered either.\n\n\
+         Both can be mended without touching the interface. After that I would look at it once more, with a case taken from real data \
+         and one that is larger than anything expected.",
+        topic = scene.topic,
+        kept = super::capital(&quoted(scene, 0)),
+        two = quoted(scene, 1),
+    )
+}
+
 fn praise(scene: &mut Scene) -> String {
     let opening = scene.dice.pick(&[
-        "The points from the last round are dealt with, and the text is better for it.",
+        "The points from the last round are dealt with, and it is better for it.",
         "I read it once more from the start. What was missing is there now.",
     ]);
     format!(
@@ -83,7 +108,7 @@ fn praise(scene: &mut Scene) -> String {
          ## What could still be done\n\n\
          Nothing that has to be done now. In a later version the closing sentence might be shorter, and one more example \
          would help readers who come from another field.\n\n\
-         The text does what it set out to do. It can go on to the next step as it is.",
+         It does what it set out to do. It can go on to the next step as it is.",
         topic = scene.topic,
         first = super::capital(&quoted(scene, 0)),
         second = super::capital(&quoted(scene, 1)),

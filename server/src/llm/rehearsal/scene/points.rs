@@ -52,8 +52,8 @@ pub fn of(material: &str, topic: &str, verdict: Option<&Verdict>) -> Vec<String>
             .split_once('“')
             .and_then(|(_, rest)| rest.split_once('”'))
         {
-            Some((quote, _)) => (quote, 1),
-            None => (body, if is_bullet { 1 } else { usize::MAX }),
+            Some((quote, _)) if quote.split_whitespace().count() >= 3 => (quote, 1),
+            Some(_) | None => (body, if is_bullet { 1 } else { usize::MAX }),
         };
         let found = quote
             .split_inclusive(['.', '!', '?'])
@@ -87,7 +87,25 @@ pub fn of(material: &str, topic: &str, verdict: Option<&Verdict>) -> Vec<String>
     points
 }
 
+/// What stands before the point of a sentence in texts of this kind.
+const LEADS: [&str; 9] = [
+    "The starting point is ",
+    "The heart of the matter is ",
+    "Begin with ",
+    "Give ",
+    "How much weight ",
+    "The place about ",
+    "Then decide about ",
+    "Write down in one sentence ",
+    "First, ",
+];
+
 fn point(raw: &str, verdict: Option<&Verdict>) -> Option<String> {
+    let raw = raw.trim();
+    let raw = LEADS
+        .iter()
+        .find_map(|lead| raw.strip_prefix(lead))
+        .unwrap_or(raw);
     let text = raw.replace(['*', '`', '“', '”', '"'], "");
     let text = text
         .trim_matches(|c: char| c.is_whitespace() || c.is_numeric() || "-–•>.:;,!?()_".contains(c));

@@ -30,7 +30,7 @@ pub fn of(asked: &str, material: &str) -> String {
     };
     let after_colon = || {
         let (label, rest) = asked.trim().lines().next()?.split_once(": ")?;
-        let is_label = label.split_whitespace().count() <= 6 && !label.contains('.');
+        let is_label = label.split_whitespace().count() <= 20 && !label.contains(['.', '?']);
         let verdict = Verdict::asked_for(asked);
         let is_choice = verdict.is_some_and(|verdict| {
             verdict
@@ -76,12 +76,33 @@ pub fn of(asked: &str, material: &str) -> String {
     let only_line = || tidy(asked);
     labelled
         .or_else(after_colon)
-        .or_else(about)
         .or_else(heading)
+        .or_else(about)
         .or_else(order)
         .or_else(first_line)
         .or_else(only_line)
         .unwrap_or_else(|| "the task".to_owned())
+}
+
+/// Words that stand in many topics and carry none.
+const SMALL_WORDS: [&str; 30] = [
+    "about", "above", "after", "again", "against", "also", "because", "before", "below", "between",
+    "could", "does", "every", "from", "have", "into", "just", "more", "most", "only", "other",
+    "over", "should", "some", "that", "their", "this", "what", "which", "with",
+];
+
+/// The words of a topic that carry it, in order.
+pub fn keywords(topic: &str) -> Vec<String> {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let carries = |word: &String| {
+        word.chars().count() >= 4 && !SMALL_WORDS.contains(&word.to_lowercase().as_str())
+    };
+    topic
+        .split_whitespace()
+        .map(bare)
+        .filter(carries)
+        .take(4)
+        .collect()
 }
 
 /// Whether a topic only points at something else: "the draft below", "this".
