@@ -157,13 +157,14 @@ impl Collector {
         if self.text.is_empty() && self.calls.is_empty() && reason.is_empty() {
             return Err(LlmError::Empty { provider });
         }
-        let key = &self.idempotency_key;
-        let tool_calls: Vec<ToolCall> = self
-            .calls
-            .into_iter()
-            .enumerate()
-            .map(|(place, growing)| named(growing.call, key, place))
-            .collect();
+        let mut tool_calls: Vec<ToolCall> = Vec::new();
+        for growing in self.calls {
+            let taken = tool_calls
+                .iter()
+                .any(|known| known.call_id == growing.call.call_id);
+            let place = tool_calls.len();
+            tool_calls.push(named(growing.call, taken, &self.idempotency_key, place));
+        }
         let usage = Usage {
             prompt_tokens: self.usage.prompt_tokens,
             completion_tokens: self.usage.completion_tokens,
@@ -264,9 +265,9 @@ impl GrowingCall {
     }
 }
 
-/// A call without id gets one that is the same on every repeat and of no other turn.
-fn named(mut call: ToolCall, idempotency_key: &str, place: usize) -> ToolCall {
-    if call.call_id.is_empty() {
+/// A call without an id of its own gets one that is the same on every repeat and of no other turn.
+fn named(mut call: ToolCall, taken: bool, idempotency_key: &str, place: usize) -> ToolCall {
+    if call.call_id.is_empty() || taken {
         let key = idempotency_key.bytes().chain(place.to_le_bytes());
         let hash = key.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

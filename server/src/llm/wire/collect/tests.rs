@@ -109,6 +109,15 @@ fn a_call_without_id_gets_one_that_stays() {
 }
 
 #[test]
+fn no_two_calls_share_an_id() {
+    let call = json!({"id": "a", "function": {"name": "f", "arguments": "{}"}});
+    let whole = json!({"choices": [{"message": {"tool_calls": [call, call]}}]});
+    let answer = collect(&[whole]).expect("an answer");
+    assert_eq!(answer.tool_calls[0].call_id, "a");
+    assert_ne!(answer.tool_calls[1].call_id, "a");
+}
+
+#[test]
 fn a_whole_message_continues_nothing() {
     let whole = json!({"choices": [{"finish_reason": "stop", "message": {"content": null, "tool_calls": [
         {"index": 0, "function": {"name": "f", "arguments": {"a": 1}}},

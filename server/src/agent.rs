@@ -1,0 +1,54 @@
+//! What an agent does in one attempt: it asks its model, runs the tools that the model asks for, and
+//! goes on until there is an answer.
+//!
+//! Reading order: this file (what an attempt needs) · `turn` (the loop) · `prompt` (what the model is
+//! told) · `output` (whether an answer is one) · `tools`.
+//!
+//! Each step is reported and stored before the next one begins, so an attempt that was cut goes on
+//! behind its last finished turn, and no call that was paid for is made again. Refused here: deciding
+//! whether to try again, keeping any state of a run, and touching files outside the agent's directory.
+
+mod output;
+mod prompt;
+pub mod tools;
+mod turn;
+
+use std::{path::PathBuf, sync::Arc};
+
+use domain::{frame::Delta, run::input::Outcome};
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{tools::Tools, turn::attempt};
+use crate::llm::Providers;
+
+/// Where an agent hands in what it has. The engine's side of it is the kernel and the bus.
+pub trait Desk: Send + Sync {
+    /// Hands in an outcome; returns once it is stored. `Over`: nobody wants this attempt any more.
+    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), Over>>;
+
+    /// Shows a piece of text that is being written. May be lost; never waits.
+    fn show(&self, delta: Delta);
+}
+
+/// The attempt was ended from outside: the agent lays down its work and says nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over;
+
+/// What an attempt needs beside its task.
+#[derive(Clone)]
+pub struct AttemptContext {
+    /// Where outcomes and text go.
+    pub desk: Arc<dyn Desk>,
+    /// Where model calls go.
+    pub providers: Arc<Providers>,
+    /// The tools there are.
+    pub tools: Arc<Tools>,
+    /// The agent's own directory.
+    pub workspace: PathBuf,
+    /// Ends the attempt at any point.
+    pub stop: CancellationToken,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,368 @@
+mod stage;
+
+use domain::run::input::AttemptSpec;
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+use self::stage::{Notebook, Stage, spec};
+use super::*;
+use crate::llm::{
+    Answer, ChatMessage, FinishReason, LlmError,
+    scripted::{Script, calls, says},
+};
+
+#[track_caller]
+fn check(found: String, expected: Expect) {
+    expected.assert_eq(&found);
+}
+
+fn with_notes() -> AttemptSpec {
+    AttemptSpec {
+        tools: vec!["note".into()],
+        ..spec()
+    }
+}
+
+fn with_schema() -> AttemptSpec {
+    let schema =
+        json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}});
+    AttemptSpec {
+        output_schema: Some(schema),
+        ..spec()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_the_output() {
+    let stage = Stage::new([Script::Says(says("One two three."))]);
+    check(
+        stage.run(spec()).await,
+        expect![[r#"
+        turn 1 started: scripted:default
+        turn 1 completed: "One two three.", Stop, 0 calls
+        succeeded: "One two three.""#]],
+    );
+    let asked = &stage.llm.asked()[0];
+    assert_eq!(
+        asked.messages,
+        [
+            ChatMessage::System("Be brief.".into()),
+            ChatMessage::User("Plan it.".into())
+        ]
+    );
+    assert_eq!(
+        asked.idempotency_key,
+        "00000000-0000-0000-0000-000000000000:plan:1"
+    );
+    assert_eq!((asked.max_tokens, asked.tools.len()), (Some(100), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_is_shown_with_its_place_and_nothing_is_left_out() {
+    let stage = Stage::new([]);
+    let mut spec = spec();
+    spec.model = Some("rehearsal:default".into());
+    let lines = stage.run(spec).await;
+    let shown = stage.notebook.shown.lock().expect("not poisoned").clone();
+    let mut text = String::new();
+    for delta in &shown {
+        assert_eq!(usize::try_from(delta.offset), Ok(text.len()));
+        text.push_str(&delta.text);
+    }
+    assert!(
+        lines.ends_with(&format!("succeeded: {}", json!(text))),
+        "{lines}"
+    );
+    let words = text.split_whitespace().count();
+    assert!(
+        (10..words).contains(&shown.len()),
+        "{} pieces for {words} words",
+        shown.len()
+    );
+    assert!(
+        lines.starts_with("turn 1 started: rehearsal:default (simulated)"),
+        "{lines}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tools_run_and_their_answers_go_back() {
+    let stage = Stage::new([
+        Script::Says(Answer {
+            reasoning_details: vec![json!({"type": "x"})],
+            ..calls(&[
+                ("a", "note", r#"{"line":"tea"}"#),
+                ("b", "note", "{"),
+                ("c", "web", ""),
+            ])
+        }),
+        Script::Says(says("Done.")),
+    ]);
+    check(
+        stage.run(with_notes()).await,
+        expect![[r#"
+        turn 1 started: scripted:default
+        turn 1 completed: "", ToolCalls, 3 calls
+        tool called in 1: note {"line":"tea"}
+        tool returned in 1: a "Kept. Your notes:\n- tea\n"
+        tool called in 1: note {
+        tool failed in 1: b "These arguments cannot be used: not a JSON object (EOF while parsing an object at line 1 column 1). Call the tool again with a JSON object that fits its schema."
+        tool called in 1: web 
+        tool failed in 1: c "There is no tool `web`. Use one of: note."
+        turn 2 started: scripted:default
+        turn 2 completed: "Done.", Stop, 0 calls
+        succeeded: "Done.""#]],
+    );
+    let asked = &stage.llm.asked()[1];
+    assert_eq!(asked.tools.len(), 1);
+    let kinds: Vec<&str> = asked
+        .messages
+        .iter()
+        .map(|message| match message {
+            ChatMessage::System(_) => "system",
+            ChatMessage::User(_) => "user",
+            ChatMessage::Assistant {
+                reasoning_details, ..
+            } => {
+                assert_eq!(reasoning_details, &[json!({"type": "x"})]);
+                "assistant"
+            }
+            ChatMessage::ToolResult { call_id, .. } => call_id,
+        })
+        .collect();
+    assert_eq!(kinds, ["system", "user", "assistant", "a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_have_a_limit() {
+    let ask = || Script::Says(calls(&[("a", "note", r#"{"line":"tea"}"#)]));
+    let stage = Stage::new([ask(), ask(), ask()]);
+    let lines = stage.run(with_notes()).await;
+    assert!(
+        lines.ends_with("failed, lasts: too_many_turns: The agent was not done after 3 turns. Allow more turns, or ask for less."),
+        "{lines}"
+    );
+    assert_eq!(stage.llm.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_the_wrong_form_is_asked_for_again() {
+    let stage = Stage::new([
+        Script::Says(says("Sure!")),
+        Script::Says(says("```json\n{\"n\": 1}\n```")),
+    ]);
+    check(
+        stage.run(with_schema()).await,
+        expect![[r#"
+        turn 1 started: scripted:default
+        turn 1 completed: "Sure!", Stop, 0 calls
+        turn 2 started: scripted:default
+        turn 2 completed: "```json\n{\"n\": 1}\n```", Stop, 0 calls
+        succeeded: {"n":1}"#]],
+    );
+    let asked = &stage.llm.asked()[1];
+    assert_eq!(
+        asked.messages.last(),
+        Some(&ChatMessage::User("This answer cannot be used: it is not JSON (expected value at line 1 column 1). Answer again with the corrected JSON alone.".into()))
+    );
+    assert!(asked.response_schema.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stays_wrong_fails_in_a_way_that_may_pass() {
+    let stage = Stage::new((0..3).map(|_| Script::Says(says("{}"))));
+    let lines = stage.run(with_schema()).await;
+    assert!(
+        lines.ends_with("failed, may pass: output_not_valid: The answer does not satisfy the output schema: the whole: \"n\" is a required property. Allow more turns, or ask for less."),
+        "{lines}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_the_provider_are_those_of_the_task() {
+    let broken = LlmError::RateLimited {
+        provider: "acme".into(),
+        detail: "slow".into(),
+        retry_after_ms: Some(7),
+    };
+    let stage = Stage::new([Script::Breaks("half an ".into(), broken)]);
+    check(
+        stage.run(spec()).await,
+        expect![[r#"
+        turn 1 started: scripted:default
+        failed, may pass: rate_limited: acme asks to slow down: slow."#]],
+    );
+    let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
+    let Some(Outcome::Failed { error, .. }) = outcomes.last() else {
+        panic!("a failure")
+    };
+    assert_eq!(error.retry_after_ms, Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_none_fail() {
+    for (answer, code) in [
+        (says(" \n"), "may pass: empty_answer"),
+        (
+            Answer {
+                finish: FinishReason::Length,
+                ..says("")
+            },
+            "lasts: answer_cut",
+        ),
+        (
+            Answer {
+                finish: FinishReason::ContentFilter,
+                ..says("Hm")
+            },
+            "lasts: answer_filtered",
+        ),
+    ] {
+        let lines = Stage::new([Script::Says(answer)]).run(spec()).await;
+        assert!(lines.contains(&format!("failed, {code}: ")), "{lines}");
+    }
+    let cut = Answer {
+        finish: FinishReason::Length,
+        ..says("A long text that is")
+    };
+    let lines = Stage::new([Script::Says(cut)]).run(spec()).await;
+    assert!(
+        lines.ends_with("succeeded: \"A long text that is\""),
+        "{lines}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_begin_fails_before_any_call() {
+    let wrong = |change: fn(&mut AttemptSpec)| {
+        let mut spec = spec();
+        change(&mut spec);
+        async move { Stage::new([]).run(spec).await }
+    };
+    check(
+        wrong(|spec| spec.model = Some("acme:m".into())).await,
+        expect![
+            "failed, lasts: unknown_provider: There is no provider `acme` here. Known: rehearsal, scripted."
+        ],
+    );
+    check(
+        wrong(|spec| spec.model = Some("m".into())).await,
+        expect![
+            "failed, lasts: bad_model_name: `m` names no model. Write provider:model, for example scripted:default."
+        ],
+    );
+    check(
+        wrong(|spec| spec.tools = vec!["web".into()]).await,
+        expect![
+            "failed, lasts: unknown_tool: There is no tool `web`. Known: note. Correct the tools of this step or of its agent."
+        ],
+    );
+    check(
+        wrong(|spec| spec.output_schema = Some(json!({"type": 7}))).await,
+        expect![[
+            r#"failed, lasts: bad_output_schema: The output schema of this step cannot be used: 7 is not valid under any of the schemas listed in the 'anyOf' keyword. Correct it in the workflow."#
+        ]],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_over_makes_no_further_call() {
+    for over_at in 0..4 {
+        let scripts = [
+            Script::Says(calls(&[("a", "note", r#"{"line":"tea"}"#)])),
+            Script::Says(says("Done.")),
+        ];
+        let stage = Stage::with(
+            scripts,
+            Notebook {
+                over_at: Some(over_at),
+                ..Notebook::default()
+            },
+        );
+        let lines = stage.run(with_notes()).await;
+        let reports = if lines.is_empty() {
+            0
+        } else {
+            lines.lines().count()
+        };
+        assert_eq!(
+            (reports, stage.llm.asked().len()),
+            (over_at, over_at.min(1)),
+            "{lines}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_a_call_that_hangs_and_is_not_reported() {
+    let stage = Stage::new([Script::Hangs("half an ".into())]);
+    let stop = stage.stop.clone();
+    let stopper = async {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        stop.cancel();
+    };
+    let (lines, ()) = tokio::join!(stage.run(spec()), stopper);
+    assert_eq!(lines, "turn 1 started: scripted:default");
+    assert_eq!(
+        stage
+            .notebook
+            .shown
+            .lock()
+            .expect("not poisoned")
+            .iter()
+            .map(|delta| delta.text.as_str())
+            .collect::<String>(),
+        "half an "
+    );
+}
+
+/// Cuts an attempt behind each of its reports and takes it up again from what was stored: no finished
+/// turn is asked for twice, and the end is the same.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_goes_on_from_its_last_finished_turn() {
+    let script = || {
+        [
+            Script::Says(calls(&[
+                ("a", "note", r#"{"line":"tea"}"#),
+                ("b", "note", r#"{"line":"milk"}"#),
+            ])),
+            Script::Says(says("Done.")),
+        ]
+    };
+    let whole = Stage::new(script()).run(with_notes()).await;
+    let reports = whole.lines().count();
+    assert_eq!(reports, 9);
+    for cut in 1..reports {
+        let stop = CancellationToken::new();
+        let notebook = Notebook {
+            stop_at: Some((cut, stop.clone())),
+            over_at: Some(cut),
+            ..Notebook::default()
+        };
+        let first = Stage::with(script(), notebook);
+        first.run(with_notes()).await;
+        let turns = first.turns();
+        let done = turns.iter().filter(|turn| turn.done.is_some()).count();
+
+        let second = Stage::new(script().into_iter().skip(done));
+        let lines = second
+            .run(AttemptSpec {
+                turns,
+                ..with_notes()
+            })
+            .await;
+        assert!(
+            lines.ends_with("succeeded: \"Done.\""),
+            "cut behind {cut}:\n{lines}"
+        );
+        assert_eq!(
+            second.llm.asked().len(),
+            2 - done,
+            "cut behind {cut}:\n{lines}"
+        );
+        assert!(
+            !lines.contains("turn 1 completed") || done == 0,
+            "cut behind {cut}:\n{lines}"
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! Twins around an attempt: a provider with a script, a desk that writes everything down.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::{
+    frame::Delta,
+    id::{AgentId, RunId, TaskName, WorkflowId},
+    run::{
+        AttemptKey, ToolOutcome, ToolResult, Turn,
+        input::{AttemptSpec, Outcome},
+    },
+    time::Timestamp,
+};
+use futures::{FutureExt, future::BoxFuture};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    agent::{AttemptContext, Desk, Over, Tools, attempt},
+    llm::{
+        Providers,
+        rehearsal::Rehearsal,
+        scripted::{Script, Scripted},
+    },
+};
+
+/// Writes down what is handed in; refuses everything from report number `over_at` on.
+#[derive(Default)]
+pub struct Notebook {
+    pub outcomes: Mutex<Vec<Outcome>>,
+    pub shown: Mutex<Vec<Delta>>,
+    pub over_at: Option<usize>,
+    /// Stops the attempt right behind this many reports.
+    pub stop_at: Option<(usize, CancellationToken)>,
+}
+
+impl Desk for Notebook {
+    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), Over>> {
+        async move {
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.over_at.is_some_and(|at| outcomes.len() >= at) {
+                return Err(Over);
+            }
+            outcomes.push(outcome);
+            if let Some((at, stop)) = &self.stop_at
+                && outcomes.len() == *at
+            {
+                stop.cancel();
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn show(&self, delta: Delta) {
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(delta);
+    }
+}
+
+impl Notebook {
+    fn lines(&self) -> String {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn line(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::TurnStarted {
+            turn,
+            model,
+            simulated,
+            ..
+        } => {
+            format!(
+                "turn {turn} started: {model}{}",
+                if *simulated { " (simulated)" } else { "" }
+            )
+        }
+        Outcome::TurnCompleted { turn, record, .. } => {
+            format!(
+                "turn {turn} completed: {:?}, {:?}, {} calls",
+                record.text,
+                record.finish_reason,
+                record.tool_calls.len()
+            )
+        }
+        Outcome::ToolCalled { turn, call, .. } => {
+            format!("tool called in {turn}: {} {}", call.name, call.arguments)
+        }
+        Outcome::ToolReturned {
+            turn,
+            call_id,
+            output,
+            failed,
+            ..
+        } => {
+            let failed = if *failed { "failed" } else { "returned" };
+            format!("tool {failed} in {turn}: {call_id} {output:?}")
+        }
+        Outcome::Succeeded { output, .. } => format!("succeeded: {output}"),
+        Outcome::Failed { error, .. } => {
+            let retry = if error.retryable { "may pass" } else { "lasts" };
+            format!("failed, {retry}: {}: {}", error.code, error.message)
+        }
+        Outcome::AgentReady(_) | Outcome::AgentBroken { .. } | Outcome::Crashed { .. } => {
+            panic!("no attempt reports this: {outcome:?}")
+        }
+    }
+}
+
+pub fn spec() -> AttemptSpec {
+    AttemptSpec {
+        key: AttemptKey {
+            run: RunId(Uuid::nil()),
+            task: TaskName::parse("plan").expect("a name"),
+            attempt: 1,
+        },
+        workflow: WorkflowId(Uuid::nil()),
+        agent: AgentId(Uuid::nil()),
+        agent_name: "Ada".into(),
+        prompt: "Plan it.".into(),
+        instructions: "Be brief.".into(),
+        model: None,
+        tools: Vec::new(),
+        output_schema: None,
+        max_turns: 3,
+        max_tokens: 100,
+        temperature: None,
+        turns: Vec::new(),
+    }
+}
+
+pub struct Stage {
+    pub llm: Scripted,
+    pub notebook: Arc<Notebook>,
+    workspace: tempfile::TempDir,
+    pub stop: CancellationToken,
+}
+
+impl Stage {
+    pub fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self::with(scripts, Notebook::default())
+    }
+
+    pub fn with(scripts: impl IntoIterator<Item = Script>, notebook: Notebook) -> Self {
+        let stop = notebook
+            .stop_at
+            .as_ref()
+            .map(|(_, stop)| stop.clone())
+            .unwrap_or_default();
+        Self {
+            llm: Scripted::new(scripts),
+            notebook: Arc::new(notebook),
+            workspace: tempfile::tempdir().expect("a directory"),
+            stop,
+        }
+    }
+
+    pub async fn run(&self, spec: AttemptSpec) -> String {
+        let mut providers = Providers::default();
+        providers.add(Arc::new(self.llm.clone()));
+        providers.add(Arc::new(Rehearsal::new(60)));
+        let context = AttemptContext {
+            desk: self.notebook.clone(),
+            providers: Arc::new(providers),
+            tools: Arc::new(Tools::default()),
+            workspace: self.workspace.path().to_owned(),
+            stop: self.stop.clone(),
+        };
+        attempt(spec, context).await;
+        self.notebook.lines()
+    }
+
+    /// The turns that a log of this attempt would hold.
+    pub fn turns(&self) -> Vec<Turn> {
+        let mut turns: Vec<Turn> = Vec::new();
+        for outcome in self.notebook.outcomes.lock().expect("not poisoned").iter() {
+            match outcome.clone() {
+                Outcome::TurnStarted {
+                    turn,
+                    model,
+                    simulated,
+                    ..
+                } => turns.push(Turn {
+                    number: turn,
+                    model,
+                    simulated,
+                    started_at: Timestamp(0),
+                    done: None,
+                    tools: Vec::new(),
+                }),
+                Outcome::TurnCompleted { record, .. } => {
+                    turns.last_mut().expect("a turn").done = Some(*record);
+                }
+                Outcome::ToolCalled { call, .. } => {
+                    let begun = ToolResult {
+                        call,
+                        started_at: Timestamp(0),
+                        outcome: None,
+                    };
+                    turns.last_mut().expect("a turn").tools.push(begun);
+                }
+                Outcome::ToolReturned {
+                    output,
+                    failed,
+                    duration_ms,
+                    ..
+                } => {
+                    let tool = turns
+                        .last_mut()
+                        .expect("a turn")
+                        .tools
+                        .last_mut()
+                        .expect("a call");
+                    tool.outcome = Some(ToolOutcome {
+                        output,
+                        failed,
+                        duration_ms,
+                    });
+                }
+                Outcome::AgentReady(_)
+                | Outcome::AgentBroken { .. }
+                | Outcome::Succeeded { .. }
+                | Outcome::Failed { .. }
+                | Outcome::Crashed { .. } => {}
+            }
+        }
+        turns
+    }
+}
