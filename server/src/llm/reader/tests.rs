@@ -324,3 +324,22 @@ async fn nothing_follows_the_end() {
     assert!(matches!(chunks.next().await, Some(Ok(Chunk::Finished(_)))));
     assert_eq!(chunks.next().await, None);
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_ends_in_one_answer_or_one_error(
+        parts in proptest::collection::vec(proptest::sample::select(vec![
+            "data: ", "\n", "\r\n", "\n\n", "{", "}", "[DONE]", ": x\n", "error: {}", "\"", "\\", "é", "<", " ",
+            "{\"choices\":[{\"delta\":{\"content\":\"a\"}}]}", "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}",
+            "{\"error\":7}", "{\"usage\":{\"cost\":\"1e-9\"}}", "event: error\n", "null", "\u{feff}",
+        ]), 0..24),
+        size in 1usize..40,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let body = parts.concat();
+        let items: Vec<_> = runtime.block_on(async { read(pieces(body.as_bytes(), size)).collect().await });
+        let (last, before) = items.split_last().expect("an end");
+        proptest::prop_assert!(matches!(last, Ok(Chunk::Finished(_)) | Err(_)));
+        proptest::prop_assert!(before.iter().all(|item| matches!(item, Ok(Chunk::Text(_) | Chunk::Reasoning(_)))));
+    }
+}

@@ -131,3 +131,16 @@ fn strange_prompts_do_no_harm() {
     let long = "word ".repeat(100_000);
     assert!(answer(&format!("Review: {long}")).len() < 5_000);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_prompt_gets_an_answer(
+        parts in proptest::collection::vec(proptest::sample::select(vec![
+            "Plan", "Review", "Fix", "Write code", "Summarise", "Translate", "List tests", "as a ", "You are an ", ":",
+            ": # ", "# ", "## A: b", "\n", "\n\n", "- x y z.", "1. ", "“", "”", "```", "VERDICT: ", "APPROVED or REVISE",
+            "yes/no", " about ", "é", "🎭", "İ", "word ", ". ", "**", "Topic: ", "only one word", "first line",
+        ]), 0..30),
+    ) {
+        proptest::prop_assert!(!answer(&parts.concat()).is_empty());
+    }
+}
