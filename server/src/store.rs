@@ -1,0 +1,307 @@
+//! The log and the rows beside it. Truth lives here: what `append` has returned `Ok` for survives a
+//! crash of the process and of the machine. All SQL of the product stands under this folder.
+//!
+//! Refused here: deciding anything. Rows other than events are copies of state in memory, written
+//! in the same transaction as the events that caused them, for lists and for programs that read the
+//! database.
+
+pub mod sqlite;
+
+use app::api::dto::{
+    EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+};
+use async_trait::async_trait;
+use domain::{
+    agent::Agent,
+    event::Event,
+    frame::EventFrame,
+    graph::Drawing,
+    id::{AgentId, RunId, WorkflowId},
+    money::MicroUsd,
+    run::Run,
+    time::Timestamp,
+};
+
+/// What one turn of the kernel's loop has to make durable: all or nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// New events, in order of `seq`, without a gap.
+    pub events: Vec<Event>,
+    /// Runs that changed, as they are now, each with the places of the tasks that changed.
+    pub runs: Vec<ChangedRun>,
+    /// Agents that changed, as they are now.
+    pub agents: Vec<Agent>,
+    /// Starts that must stay the same start when they are asked for again.
+    pub starts: Vec<Start>,
+}
+
+/// A run that changed.
+#[derive(Debug, Clone)]
+pub struct ChangedRun {
+    /// Its row.
+    pub row: RunRow,
+    /// Rows of tasks that changed.
+    pub tasks: Vec<TaskRow>,
+    /// Rows of attempts that changed.
+    pub attempts: Vec<AttemptRow>,
+}
+
+/// A run, as lists show it.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// What it executes.
+    pub workflow: WorkflowId,
+    /// Which version.
+    pub version: u32,
+    /// The workflow's name at the time.
+    pub workflow_name: String,
+    /// `queued`, `running`, ...
+    pub status: &'static str,
+    /// Who started it.
+    pub started_by: String,
+    /// What it was given (JSON).
+    pub input: String,
+    /// What came out (JSON).
+    pub output: Option<String>,
+    /// Why it failed, for people.
+    pub error: Option<String>,
+    /// Its limit.
+    pub budget: Option<MicroUsd>,
+    /// What it cost so far.
+    pub cost: Option<MicroUsd>,
+    /// Tokens read by models.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written by models.
+    pub completion_tokens: Option<u64>,
+    /// All tasks.
+    pub tasks: u32,
+    /// Tasks that can change no more.
+    pub tasks_settled: u32,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When its first task could start.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Its last event.
+    pub last_seq: u64,
+    /// Its last event, counted within it.
+    pub last_run_seq: u64,
+}
+
+/// A task, as the strip of a run shows it.
+#[derive(Debug, Clone)]
+pub struct TaskRow {
+    /// Its name.
+    pub task: String,
+    /// Place in the order of the file, from 0.
+    pub position: u32,
+    /// Its node.
+    pub node: String,
+    /// The node's kind.
+    pub kind: String,
+    /// `blocked`, `running`, ...
+    pub status: &'static str,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Why it failed, for people.
+    pub error: Option<String>,
+    /// What it cost so far.
+    pub cost: Option<MicroUsd>,
+}
+
+/// One try of a task.
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    /// The task.
+    pub task: String,
+    /// 1, 2, 3, ...
+    pub attempt: u32,
+    /// Who tries.
+    pub agent: Option<AgentId>,
+    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`.
+    pub status: &'static str,
+    /// Why it failed, for people.
+    pub error: Option<String>,
+    /// Model calls so far.
+    pub turns: u32,
+    /// What it cost so far.
+    pub cost: Option<MicroUsd>,
+    /// When it was given out.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A start with a key: asked for again, it answers with the same run.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The key, with whatever it is unique within.
+    pub key: String,
+    /// What was started.
+    pub run: RunId,
+    /// `seq` of its first event.
+    pub seq: u64,
+    /// A digest of what was asked: the same key with something else is refused.
+    pub digest: String,
+}
+
+/// A workflow in one version.
+#[derive(Debug, Clone)]
+pub struct StoredWorkflow {
+    /// Its id.
+    pub id: WorkflowId,
+    /// The version.
+    pub version: u32,
+    /// The newest version.
+    pub newest: u32,
+    /// When this version was saved.
+    pub saved_at: Timestamp,
+    /// Who saved it.
+    pub saved_by: String,
+    /// Whether the workflow was deleted (its runs still show their versions).
+    pub deleted: bool,
+    /// The workflow.
+    pub drawing: Drawing,
+}
+
+/// What a save brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SaveResult {
+    /// It is stored as this version.
+    Saved(u32),
+    /// Somebody else saved before; this is the newest version.
+    Conflict(u32),
+    /// There is no such workflow.
+    Missing,
+}
+
+/// Sums that the product shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Known costs of turns since the given moment.
+    pub cost: MicroUsd,
+}
+
+/// Why the database did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Locked, full, or a disk error: it may work later. Nothing was stored.
+    #[error("the database cannot be written now: {0}")]
+    Busy(String),
+    /// It will not work later either.
+    #[error("the database refused: {0}")]
+    Broken(String),
+    /// The database is from a newer version of the product.
+    #[error(
+        "the database was made by a newer version of Troupe (schema {found}, this one knows {known}): install that version, or use another data directory"
+    )]
+    Newer {
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+    /// The SQLite library is too old.
+    #[error("SQLite {0} is too old: Troupe needs 3.51.3 or newer")]
+    OldSqlite(String),
+    /// Something that was stored cannot be read.
+    #[error("stored data cannot be read: {0}")]
+    Unreadable(String),
+    /// The file or its directory cannot be used; the text says why and what to do.
+    #[error("{0}")]
+    CannotOpen(String),
+    /// The question cannot be understood: an unknown status, a cursor that is none.
+    #[error("{0}")]
+    BadQuery(String),
+}
+
+/// Where truth is kept. Its twin for tests is the same thing in a temporary directory.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores a batch in one transaction. After `Ok` it survives anything.
+    async fn append(&self, batch: &Batch) -> Result<(), StoreError>;
+    /// `seq` of the newest event, 0 when there is none.
+    async fn head(&self) -> Result<u64, StoreError>;
+    /// Names this database: changes when it is replaced.
+    async fn epoch(&self) -> Result<String, StoreError>;
+
+    /// All events of a run, in order.
+    async fn run_events(&self, run: RunId, after_run_seq: u64) -> Result<Vec<Event>, StoreError>;
+    /// At most `limit` frames with `seq > after`, in order, of topics that fit one of the patterns
+    /// (none: all), and the last `seq` that was looked at: go on from there. It is `after` again only
+    /// at the end of the log. One call looks at some thousands of events and loads some megabytes.
+    async fn frames_after(
+        &self,
+        after: u64,
+        limit: u32,
+        patterns: &[String],
+    ) -> Result<(Vec<EventFrame>, u64), StoreError>;
+    /// Events for lists.
+    async fn events(&self, query: &EventQuery) -> Result<Page<EventFrame>, StoreError>;
+
+    /// Ids of runs that are not at their end, oldest first, with workflow and version.
+    async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError>;
+    /// Runs for lists, newest first.
+    async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError>;
+    /// Workflow and version that a run executes.
+    async fn run_origin(&self, run: RunId) -> Result<Option<(WorkflowId, u32)>, StoreError>;
+    /// The start that was stored under this key.
+    async fn start(&self, key: &str) -> Result<Option<Start>, StoreError>;
+
+    /// Agents that are not terminated, oldest first; with `gone` also the newest 200 that are.
+    async fn agents(&self, gone: bool) -> Result<Vec<Agent>, StoreError>;
+    /// One agent, alive or not.
+    async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError>;
+
+    /// Stores a new workflow as version 1.
+    async fn create_workflow(
+        &self,
+        id: WorkflowId,
+        drawing: &Drawing,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Stores a new version on top of `expected`.
+    async fn save_workflow(
+        &self,
+        id: WorkflowId,
+        expected: u32,
+        drawing: &Drawing,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SaveResult, StoreError>;
+    /// One workflow in its newest version or in the one named, deleted or not.
+    async fn workflow(
+        &self,
+        id: WorkflowId,
+        version: Option<u32>,
+    ) -> Result<Option<StoredWorkflow>, StoreError>;
+    /// Workflows for lists, newest change first.
+    async fn workflows(&self, query: &WorkflowQuery) -> Result<Page<WorkflowSummary>, StoreError>;
+    /// Every version, newest first (at most the newest 10,000).
+    async fn versions(&self, id: WorkflowId) -> Result<Vec<VersionInfo>, StoreError>;
+    /// Hides it from lists, or shows it again; `false` when there is none.
+    async fn set_deleted(
+        &self,
+        id: WorkflowId,
+        deleted: bool,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// How many workflows there are or were.
+    async fn workflow_count(&self) -> Result<u64, StoreError>;
+
+    /// Known costs of turns that ended since the hour began that `since` lies in: costs are summed by
+    /// the hour, so this takes the same time however long the log is.
+    async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError>;
+}
+
+/// A run rebuilt from its events.
+pub fn replayed(
+    events: &[Event],
+    graph: &domain::graph::ValidGraph,
+) -> Result<Option<Run>, StoreError> {
+    Run::replay(events, graph).map_err(|misfit| StoreError::Unreadable(misfit.to_string()))
+}

@@ -1,0 +1,158 @@
+//! The store in one SQLite file: one connection writes, a few read. SQLite keeps a write-ahead log,
+//! so readers never wait for the writer nor the writer for them.
+//!
+//! Refused here: text of anybody inside SQL (it is bound, always), lists without an end, and a
+//! database that this version does not understand.
+
+mod agents;
+mod append;
+mod cursor;
+mod events;
+mod failure;
+mod insert;
+mod open;
+mod reader;
+mod runs;
+mod workflows;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use app::api::dto::{
+    EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+};
+use async_trait::async_trait;
+use domain::{
+    agent::Agent,
+    event::Event,
+    frame::EventFrame,
+    graph::Drawing,
+    id::{AgentId, RunId, WorkflowId},
+    time::Timestamp,
+};
+use sqlx::SqlitePool;
+use tokio::sync::Mutex;
+
+pub use self::open::{DATABASE_FILE, SqliteOptions};
+use self::{open::Scratch, writer::Writer};
+use super::{Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow};
+
+/// Truth in a SQLite file.
+pub struct SqliteStore {
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    epoch: String,
+    /// Removes the files of a temporary store, after the connections above are closed.
+    _scratch: Option<Scratch>,
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn append(&self, batch: &Batch) -> Result<(), StoreError> {
+        append::append(&self.writer, batch).await
+    }
+
+    async fn head(&self) -> Result<u64, StoreError> {
+        events::head(&self.readers).await
+    }
+
+    async fn epoch(&self) -> Result<String, StoreError> {
+        Ok(self.epoch.clone())
+    }
+
+    async fn run_events(&self, run: RunId, after_run_seq: u64) -> Result<Vec<Event>, StoreError> {
+        events::of_run(&self.readers, run, after_run_seq).await
+    }
+
+    async fn frames_after(
+        &self,
+        after: u64,
+        limit: u32,
+        patterns: &[String],
+    ) -> Result<(Vec<EventFrame>, u64), StoreError> {
+        events::frames_after(&self.readers, after, limit, patterns).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> Result<Page<EventFrame>, StoreError> {
+        events::page(&self.readers, query).await
+    }
+
+    async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError> {
+        runs::alive(&self.readers).await
+    }
+
+    async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError> {
+        runs::page(&self.readers, query).await
+    }
+
+    async fn run_origin(&self, run: RunId) -> Result<Option<(WorkflowId, u32)>, StoreError> {
+        runs::origin(&self.readers, run).await
+    }
+
+    async fn start(&self, key: &str) -> Result<Option<Start>, StoreError> {
+        runs::start(&self.readers, key).await
+    }
+
+    async fn agents(&self, gone: bool) -> Result<Vec<Agent>, StoreError> {
+        agents::list(&self.readers, gone).await
+    }
+
+    async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
+        agents::one(&self.readers, id).await
+    }
+
+    async fn create_workflow(
+        &self,
+        id: WorkflowId,
+        drawing: &Drawing,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        workflows::create(&self.writer, id, drawing, by, at).await
+    }
+
+    async fn save_workflow(
+        &self,
+        id: WorkflowId,
+        expected: u32,
+        drawing: &Drawing,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SaveResult, StoreError> {
+        workflows::save(&self.writer, id, expected, drawing, by, at).await
+    }
+
+    async fn workflow(
+        &self,
+        id: WorkflowId,
+        version: Option<u32>,
+    ) -> Result<Option<StoredWorkflow>, StoreError> {
+        workflows::one(&self.readers, id, version).await
+    }
+
+    async fn workflows(&self, query: &WorkflowQuery) -> Result<Page<WorkflowSummary>, StoreError> {
+        workflows::page(&self.readers, query).await
+    }
+
+    async fn versions(&self, id: WorkflowId) -> Result<Vec<VersionInfo>, StoreError> {
+        workflows::versions(&self.readers, id).await
+    }
+
+    async fn set_deleted(
+        &self,
+        id: WorkflowId,
+        deleted: bool,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        workflows::set_deleted(&self.writer, id, deleted, at).await
+    }
+
+    async fn workflow_count(&self) -> Result<u64, StoreError> {
+        workflows::count(&self.readers).await
+    }
+
+    async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError> {
+        runs::spent_since(&self.readers, since).await
+    }
+}
