@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context;
 use app::backend::Backend;
+use leptos::config::{Env, LeptosOptions};
 use domain::{frame::Metrics, id::WorkflowId, troupe::Limits};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -25,7 +26,7 @@ use crate::{
         kernel::{self, Handle, Kernel},
         metrics::{self, Gauges, Streamed},
         recovery::recover,
-        worker::AgentWorker,
+        worker::{AgentWorker, KernelDesk},
     },
     llm::{
         ProviderKind, Providers,
@@ -132,13 +133,8 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     }
     let (kernel, inbox) = kernel::inbox();
     let (gauges, gauges_seen) = watch::channel(Gauges::default());
-    let worker = AgentWorker {
-        kernel: kernel.clone(),
-        providers: Arc::clone(&providers),
-        workspaces: workspaces.clone(),
-        bus: Arc::clone(&bus),
-        streamed: streamed.clone(),
-    };
+    let desk = KernelDesk { kernel: kernel.clone(), bus: Arc::clone(&bus), streamed: streamed.clone() };
+    let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), desk);
     let effects =
         Effects::new(kernel.clone(), Arc::new(worker), workspaces.clone(), tracker.clone(), shutdown.child_token());
     let parts = kernel::Parts {
@@ -189,6 +185,38 @@ pub fn backend(running: &Running) -> Arc<dyn Backend> {
         metrics: running.metrics.clone(),
         workspaces: running.workspaces.clone(),
     })
+}
+
+/// All doors of the product.
+pub fn router(running: &Running, args: &ServeArgs, address: SocketAddr, site: PathBuf) -> anyhow::Result<axum::Router> {
+    // Set by `./x dev`: pages then reload themselves after a rebuild.
+    let watched = std::env::var_os("LEPTOS_WATCH").is_some();
+    let leptos = LeptosOptions::builder()
+        .output_name("troupe")
+        .site_root(site.display().to_string())
+        .site_pkg_dir("pkg")
+        .site_addr(address)
+        .env(if watched { Env::DEV } else { Env::PROD })
+        .build();
+    let state = web::WebState {
+        backend: backend(running),
+        bus: Arc::clone(&running.bus),
+        log: Arc::new(web::socket::log::StoredLog(Arc::clone(&running.store))),
+        config: Arc::new(web::WebConfig {
+            entrance: web::Entrance::new(address, None)?,
+            site,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sockets: web::SocketRules { most: args.max_sockets as u64, ..web::SocketRules::default() },
+            reload_port: watched.then(|| u16::try_from(leptos.reload_port).unwrap_or_default()),
+        }),
+        leptos,
+        health: running.health.clone(),
+        metrics: running.metrics.clone(),
+        sockets: Arc::clone(&running.sockets),
+        tasks: running.tracker.clone(),
+        shutdown: running.shutdown.clone(),
+    };
+    Ok(web::router(state))
 }
 
 /// Every provider that the settings name, and Rehearsal.
