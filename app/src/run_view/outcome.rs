@@ -42,11 +42,11 @@ impl Tab for RunTab {
 #[component]
 pub fn RunPanel(watch: Watch, selection: Selection, tab: RwSignal<RunTab>) -> impl IntoView {
     view! {
-        <header class="panel-head">
-            <div class="panel-title"><h2>"The run"</h2></div>
+        <header class="side-head">
+            <div class="side-title"><h2>"The run"</h2></div>
         </header>
         <TabRow open=tab label="What of the run" panel="run-tab"/>
-        <div class="panel-body" role="tabpanel" id="run-tab" data-tab=move || tab.get().label()>
+        <div class="side-body" role="tabpanel" id="run-tab" data-tab=move || tab.get().label()>
             {move || match tab.get() {
                 RunTab::Result => view! { <Outcome watch selection/> }.into_any(),
                 RunTab::Input => view! { <ValueView value=watch.peek(|run| run.input.clone()) what="the input"/> }.into_any(),

@@ -120,7 +120,7 @@ pub fn TaskPanel(
     view! {
         <TaskHead shown selection/>
         <TabRow open=tab label="What of the task" panel="task-tab"/>
-        <div class="panel-body" role="tabpanel" id="task-tab" data-tab=move || tab.get().label()>
+        <div class="side-body" role="tabpanel" id="task-tab" data-tab=move || tab.get().label()>
             {move || match tab.get() {
                 TaskTab::Transcript => view! { <Transcript shown/> }.into_any(),
                 TaskTab::Input => view! { <TaskInput shown selection/> }.into_any(),
@@ -152,12 +152,12 @@ fn TaskHead(shown: Shown, selection: Selection) -> impl IntoView {
         })
     });
     view! {
-        <header class="panel-head">
-            <div class="panel-title">
+        <header class="side-head">
+            <div class="side-title">
                 <StatusGlyph status plain=true/>
                 <h2>{title}</h2>
-                <span class="panel-status" data-status=move || status.get()>{move || status.get()}</span>
-                <span class="panel-close">
+                <span class="side-status" data-status=move || status.get()>{move || status.get()}</span>
+                <span class="side-close">
                     <IconButton glyph=Glyph::Cross label="Close the task" on_press=move |()| selection.choose(None)/>
                 </span>
             </div>
@@ -178,11 +178,11 @@ fn TaskFigures(shown: Shown) -> impl IntoView {
     let agent = Memo::new(move |_| shown.of_attempt(|attempt| attempt.agent).flatten());
     let agent_link = move || {
         agent.get().map(|id| {
-            view! { <A href=format!("/agents/{id}") attr:class="panel-agent">{move || shown.watch.agent_name(id)}</A> }
+            view! { <A href=format!("/agents/{id}") attr:class="side-agent">{move || shown.watch.agent_name(id)}</A> }
         })
     };
     view! {
-        <p class="panel-figures">
+        <p class="side-figures">
             <span class="kind">{shown.task(|task| task.kind.clone())}</span>
             {agent_link}
             {move || took.get().map(|took| view! { <span class="number">{took}</span> })}

@@ -189,7 +189,9 @@ impl Watch {
 
     /// A piece of text came. Pieces of other runs and of answers that are known already are dropped.
     pub fn delta(self, delta: &Delta) {
-        if delta.run_id != self.id || self.peek(|run| is_over(run, delta)) {
+        let wanted =
+            |follower: &Follower| delta.run_id == self.id && !is_over(follower.run(), delta);
+        if self.follower.try_with_value(wanted) != Some(true) {
             return;
         }
         if self.streams.try_update_value(|streams| streams.hear(delta)) == Some(true) {
