@@ -1,0 +1,549 @@
+//! What stands inside of one node: its keys against the table in `kind`, and the typed node that
+//! they make. The table says what a key holds and within which bounds; nothing here repeats it.
+
+use std::{fmt::Display, sync::Arc};
+
+use serde_json::{Map, Value};
+
+use super::{Findings, Place, Reads, short};
+use crate::{
+    expression::ExpressionError,
+    graph::{AgentWork, Drawing, Join, Node, OnError, Severity, Source, Who, Work},
+    id::{NodeId, PortName},
+    kind::{KeySpec, KeyType, Kind},
+    retry::RetryPolicy,
+};
+
+/// The longest that one attempt of an agent takes where its node says nothing.
+const AGENT_TIMEOUT_MS: u64 = 600_000;
+
+/// What was read of one node.
+pub(super) struct Step {
+    /// The node, where all of it is right; none for a note.
+    pub node: Option<Node>,
+    /// What its sources read.
+    pub reads: Vec<Reads>,
+}
+
+/// Reads the node at this place of the drawing.
+pub(super) fn read(drawing: &Drawing, at: usize, findings: &mut Findings<'_>) -> Step {
+    let drawn = &drawing.nodes[at];
+    let Some(kind) = drawn.known_kind() else {
+        return Step {
+            node: None,
+            reads: Vec::new(),
+        };
+    };
+    let mut keys = Keys {
+        at,
+        kind,
+        keys: &drawn.keys,
+        findings,
+        reads: Vec::new(),
+    };
+    keys.report_unknown();
+    let node = keys.node(&drawn.id, drawn.title());
+    Step {
+        node,
+        reads: keys.reads,
+    }
+}
+
+struct Keys<'a, 'b, 'c> {
+    at: usize,
+    kind: Kind,
+    keys: &'a Map<String, Value>,
+    findings: &'b mut Findings<'c>,
+    reads: Vec<Reads>,
+}
+
+impl<'a> Keys<'a, '_, '_> {
+    /// The whole node. Every key is read even where an earlier one was wrong, so that all that is
+    /// wrong is told at once.
+    fn node(&mut self, id: &str, title: &str) -> Option<Node> {
+        self.line("title");
+        if self.kind == Kind::Note {
+            self.line("text");
+            return None;
+        }
+        let work = self.work();
+        let join = match self.choice("join") {
+            "any" => Join::Any,
+            _ => Join::All,
+        };
+        let on_error = match self.choice("on_error") {
+            "continue" => OnError::Continue,
+            "branch" => OnError::Branch,
+            _ => OnError::Fail,
+        };
+        let retry = self.retry();
+        let timeout_ms = self.integer("timeout_ms");
+        let disabled = self.flag("disabled");
+        let work = work?;
+        let timeout_ms = match work {
+            Work::Agent(_) => timeout_ms.or(Some(AGENT_TIMEOUT_MS)),
+            Work::Transform { .. } | Work::Branch { .. } | Work::Output { .. } => timeout_ms,
+        };
+        let id = NodeId::parse(id).ok()?;
+        let title = title.to_owned();
+        Some(Node {
+            id,
+            title,
+            work,
+            join,
+            on_error,
+            retry,
+            timeout_ms,
+            disabled,
+        })
+    }
+
+    fn work(&mut self) -> Option<Work> {
+        match self.kind {
+            Kind::Agent => self.agent().map(|work| Work::Agent(Box::new(work))),
+            Kind::Transform => {
+                let template = self.source("template");
+                let json = self.choice("as") == "json";
+                Some(Work::Transform {
+                    template: template?,
+                    json,
+                })
+            }
+            Kind::Branch => self.branch(),
+            Kind::Output => Some(Work::Output {
+                value: self.source("value")?,
+            }),
+            Kind::Note => None,
+        }
+    }
+
+    fn agent(&mut self) -> Option<AgentWork> {
+        let prompt = self.source("prompt");
+        let named = self.line("agent");
+        let capabilities = self.words("capabilities").unwrap_or_default();
+        let model = self.model();
+        let instructions = self.source("instructions");
+        let tools = self.words("tools");
+        let output_schema = self.schema();
+        let max_turns = self.integer("max_turns").unwrap_or(20);
+        let max_tokens = self.integer("max_tokens").unwrap_or(2_048);
+        let temperature = self.number("temperature");
+        let who = match named {
+            Some(name) => {
+                if !capabilities.is_empty() {
+                    let message =
+                        "An agent is named, so `capabilities` is not asked: keep one of the two.";
+                    self.warning("unused_key", "capabilities", message);
+                }
+                Who::Named(name.trim().to_owned())
+            }
+            None => Who::Capable(capabilities),
+        };
+        Some(AgentWork {
+            prompt: prompt?,
+            who,
+            model: model.map(str::to_owned),
+            instructions,
+            tools,
+            output_schema,
+            max_turns: u32::try_from(max_turns).unwrap_or(u32::MAX),
+            max_tokens: u32::try_from(max_tokens).unwrap_or(u32::MAX),
+            temperature,
+        })
+    }
+
+    fn branch(&mut self) -> Option<Work> {
+        let condition = self.source("condition");
+        let cases = self.cases();
+        let otherwise = self.line("else");
+        let Some(cases) = cases else {
+            if otherwise.is_some() {
+                let message =
+                    "`else` belongs to `cases`: a condition goes on at `true` or `false`.";
+                self.warning("unused_key", "else", message);
+            }
+            if self.value("condition").is_none() {
+                let message =
+                    "A branch needs a condition (or several cases): say when it goes on at `true`.";
+                self.error("missing_key", "condition", message);
+            }
+            let [yes, no] = ["true", "false"].map(|port| PortName::parse(port).ok());
+            return Some(Work::Branch {
+                cases: vec![(yes?, condition?)],
+                otherwise: no,
+            });
+        };
+        if self.value("condition").is_some() {
+            let message = "`cases` are there, so `condition` is not asked: keep one of the two.";
+            self.warning("unused_key", "condition", message);
+        }
+        let otherwise = match otherwise {
+            Some(port) => Some(self.port("else", port)?),
+            None => None,
+        };
+        Some(Work::Branch {
+            cases: cases?,
+            otherwise,
+        })
+    }
+
+    /// `None` where there are no cases; `Some(None)` where something is wrong with them.
+    fn cases(&mut self) -> Option<Option<Vec<(PortName, Source)>>> {
+        let spec = self.spec("cases")?;
+        let Value::Array(list) = self.value("cases")? else {
+            self.wrong_type(spec, "a list of `{\"port\", \"when\"}`");
+            return Some(None);
+        };
+        if list.is_empty() {
+            return None;
+        }
+        let mut cases: Vec<(PortName, Source)> = Vec::with_capacity(list.len());
+        let mut whole = true;
+        for (number, case) in list.iter().enumerate().map(|(at, case)| (at + 1, case)) {
+            let part = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
+            let (port, when) = (part("port"), part("when"));
+            if port.is_empty() || when.trim().is_empty() {
+                let message =
+                    format!("Case {number} needs a `port` and the condition `when` it is taken.");
+                self.error("bad_case", "cases", message);
+                whole = false;
+                continue;
+            }
+            let extra = case.as_object().into_iter().flat_map(Map::keys);
+            for key in extra.filter(|key| !["port", "when"].contains(&key.as_str())) {
+                let message = format!(
+                    "Case {number} has a key `{}`, which means nothing here.",
+                    short(key)
+                );
+                self.warning("unknown_key", "cases", message);
+            }
+            let port = self.port("cases", port);
+            if let Some(port) = &port
+                && cases.iter().any(|(other, _)| other == port)
+            {
+                let message = format!("Two cases lead to port `{port}`: join them with `or`.");
+                self.error("bad_case", "cases", message);
+                whole = false;
+            }
+            let when = self.taken_source("cases", when, Source::expression(when));
+            match (port, when) {
+                (Some(port), Some(when)) => cases.push((port, when)),
+                _ => whole = false,
+            }
+        }
+        Some(whole.then_some(cases))
+    }
+
+    fn port(&mut self, key: &'static str, raw: &str) -> Option<PortName> {
+        match PortName::parse(raw) {
+            Ok(port) if port.as_str() == PortName::ERROR => {
+                let message = "Port `error` is where failures go: call this one something else.";
+                self.error("bad_port", key, message);
+                None
+            }
+            Ok(port) => Some(port),
+            Err(error) => {
+                self.error("bad_port", key, format!("{error}."));
+                None
+            }
+        }
+    }
+
+    fn retry(&mut self) -> RetryPolicy {
+        let policy = RetryPolicy::default();
+        let Some(value) = self.value("retry") else {
+            return policy;
+        };
+        let Value::Object(parts) = value else {
+            self.error(
+                "wrong_type",
+                "retry",
+                "`retry` must be an object with `attempts`, `min_wait_ms` and `max_wait_ms`.",
+            );
+            return policy;
+        };
+        let mut part = |name: &str, or: u64, min: i64, max: i64| {
+            let number = match parts.get(name) {
+                None | Some(Value::Null) => return or,
+                Some(value) => whole(value),
+            };
+            match number {
+                Some(number) if (min..=max).contains(&number) => {
+                    u64::try_from(number).unwrap_or(or)
+                }
+                Some(_) => {
+                    let message = format!("`{name}` of `retry` must be {min} to {max}.");
+                    self.error("out_of_range", "retry", message);
+                    or
+                }
+                None => {
+                    let message = format!("`{name}` of `retry` must be a whole number.");
+                    self.error("wrong_type", "retry", message);
+                    or
+                }
+            }
+        };
+        let attempts = part(
+            "attempts",
+            policy.attempts.into(),
+            1,
+            crate::kind::MAX_ATTEMPTS,
+        );
+        let max = crate::kind::MAX_WAIT_MS;
+        let min_wait_ms = part("min_wait_ms", policy.min_wait_ms, 0, max);
+        let max_wait_ms = part("max_wait_ms", policy.max_wait_ms.max(min_wait_ms), 0, max);
+        if min_wait_ms > max_wait_ms {
+            let message = "`min_wait_ms` of `retry` is more than `max_wait_ms`: swap them.";
+            self.error("out_of_range", "retry", message);
+        }
+        for key in parts.keys() {
+            if !["attempts", "min_wait_ms", "max_wait_ms"].contains(&key.as_str()) {
+                let message = format!(
+                    "`retry` has a key `{}`, which means nothing here.",
+                    short(key)
+                );
+                self.warning("unknown_key", "retry", message);
+            }
+        }
+        let attempts = u32::try_from(attempts).unwrap_or(1);
+        RetryPolicy {
+            attempts,
+            min_wait_ms,
+            max_wait_ms,
+        }
+    }
+
+    // -- one key of each type ---------------------------------------------------------------------
+
+    /// A text that says something; a blank one is as good as none.
+    fn line(&mut self, name: &'static str) -> Option<&'a str> {
+        let spec = self.spec(name)?;
+        let text = match self.value(name) {
+            None => "",
+            Some(Value::String(text)) => text.as_str(),
+            Some(_) => {
+                self.wrong_type(spec, "text");
+                return None;
+            }
+        };
+        if !text.trim().is_empty() {
+            return Some(text);
+        }
+        if spec.required {
+            let message = format!("`{name}` is missing: {}", spec.help);
+            self.error("missing_key", name, message);
+        }
+        None
+    }
+
+    /// A template or an expression, as the table says.
+    fn source(&mut self, name: &'static str) -> Option<Source> {
+        let text = self.line(name)?;
+        let source = match self.spec(name)?.holds {
+            KeyType::Expression => Source::expression(text),
+            _ => Source::template(text),
+        };
+        self.taken_source(name, text, source)
+    }
+
+    fn taken_source(
+        &mut self,
+        key: &'static str,
+        text: &str,
+        source: Result<Source, ExpressionError>,
+    ) -> Option<Source> {
+        match source {
+            Ok(source) => {
+                self.reads.push(Reads {
+                    key,
+                    names: Arc::clone(&source.names),
+                });
+                Some(source)
+            }
+            Err(error) => {
+                let message = match error.line.filter(|_| text.contains('\n')) {
+                    Some(line) => format!("Line {line} of `{key}`: {}", error.message),
+                    None => format!("`{key}`: {}", error.message),
+                };
+                self.error("bad_expression", key, message);
+                None
+            }
+        }
+    }
+
+    fn model(&mut self) -> Option<&'a str> {
+        let model = self.line("model")?.trim();
+        match model.split_once(':') {
+            Some((provider, name)) if !provider.is_empty() && !name.is_empty() => Some(model),
+            _ => {
+                let message = format!(
+                    "`{}` is no model: write `provider:model`, like `rehearsal:default`.",
+                    short(model)
+                );
+                self.error("bad_model", "model", message);
+                None
+            }
+        }
+    }
+
+    fn integer(&mut self, name: &'static str) -> Option<u64> {
+        let spec = self.spec(name)?;
+        let value = self.value(name)?;
+        let KeyType::Integer { min, max, unit } = spec.holds else {
+            return None;
+        };
+        match whole(value) {
+            Some(number) if (min..=max).contains(&number) => u64::try_from(number).ok(),
+            Some(_) => {
+                let message = format!("`{name}` must be {min} to {max} {unit}.");
+                self.error("out_of_range", name, message);
+                None
+            }
+            None => {
+                self.wrong_type(spec, "a whole number");
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, name: &'static str) -> Option<f64> {
+        let spec = self.spec(name)?;
+        let value = self.value(name)?;
+        let KeyType::Number { min, max } = spec.holds else {
+            return None;
+        };
+        match value.as_f64() {
+            Some(number) if (min..=max).contains(&number) => Some(number),
+            Some(_) => {
+                self.error(
+                    "out_of_range",
+                    name,
+                    format!("`{name}` must be {min} to {max}."),
+                );
+                None
+            }
+            None => {
+                self.wrong_type(spec, "a number");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, name: &'static str) -> bool {
+        match (self.spec(name), self.value(name)) {
+            (_, Some(Value::Bool(flag))) => *flag,
+            (Some(spec), Some(_)) => {
+                self.wrong_type(spec, "true or false");
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// One of the words that the table names; the first of them where nothing is said.
+    fn choice(&mut self, name: &'static str) -> &'static str {
+        let Some(spec) = self.spec(name) else {
+            return "";
+        };
+        let KeyType::Choice(words) = spec.holds else {
+            return "";
+        };
+        let first = words.first().copied().unwrap_or_default();
+        match self.value(name) {
+            None => first,
+            Some(Value::String(raw)) => match words.iter().find(|word| *word == raw) {
+                Some(word) => word,
+                None => {
+                    let message = format!(
+                        "`{name}` must be one of {}, not `{}`.",
+                        words.join(", "),
+                        short(raw)
+                    );
+                    self.error("out_of_range", name, message);
+                    first
+                }
+            },
+            Some(_) => {
+                self.wrong_type(spec, &format!("one of {}", words.join(", ")));
+                first
+            }
+        }
+    }
+
+    fn words(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let spec = self.spec(name)?;
+        let words: Option<Vec<String>> = match self.value(name)? {
+            Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map(str::trim).filter(|word| !word.is_empty()))
+                .map(|word| word.map(str::to_owned))
+                .collect(),
+            _ => None,
+        };
+        if words.is_none() {
+            self.wrong_type(spec, "a list of words");
+        }
+        words
+    }
+
+    fn schema(&mut self) -> Option<Value> {
+        let spec = self.spec("output_schema")?;
+        let value = self.value("output_schema")?;
+        if !value.is_object() {
+            self.wrong_type(spec, "a JSON Schema, which is an object");
+            return None;
+        }
+        Some(value.clone())
+    }
+
+    // -- small things -----------------------------------------------------------------------------
+
+    fn spec(&self, name: &str) -> Option<&'static KeySpec> {
+        self.kind.key(name)
+    }
+
+    /// What stands under a key; null is as good as nothing.
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.keys.get(name).filter(|value| !value.is_null())
+    }
+
+    fn report_unknown(&mut self) {
+        for key in self.keys.keys().filter(|key| self.kind.key(key).is_none()) {
+            let known = self.kind.own_keys().iter().chain(self.kind.common_keys());
+            let hint = match self.findings.suggest(key, known.map(|spec| spec.name)) {
+                Some(other) => format!("did you mean `{other}`?"),
+                None => "it is kept but not used.".to_owned(),
+            };
+            let message = format!(
+                "`{}` means nothing to a node of kind {}: {hint}",
+                short(key),
+                self.kind.name()
+            );
+            self.findings
+                .warning("unknown_key", Place::Node(self.at), message);
+            self.findings.about_key(Severity::Warning, key);
+        }
+    }
+
+    fn wrong_type(&mut self, spec: &'static KeySpec, what: &str) {
+        let message = format!("`{}` must be {what}.", spec.name);
+        self.error("wrong_type", spec.name, message);
+    }
+
+    fn error(&mut self, code: &str, key: &'static str, message: impl Display) {
+        self.findings
+            .error(code, Place::Key(self.at, key), message.to_string());
+    }
+
+    fn warning(&mut self, code: &str, key: &'static str, message: impl Display) {
+        self.findings
+            .warning(code, Place::Key(self.at, key), message.to_string());
+    }
+}
+
+/// A whole number, also where it is written as `20.0`.
+fn whole(value: &Value) -> Option<i64> {
+    let whole =
+        |number: f64| (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(number as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(whole))
+}
