@@ -20,7 +20,7 @@ use super::{
     op::Touched,
     scene::{Hit, Scene},
     status::Tint,
-    viewport::{Pane, View},
+    viewport::{Pane, View, WheelUnit, wheel_factor, wheel_pixels},
 };
 
 /// Below this zoom nodes are painted, not laid out.
@@ -78,6 +78,23 @@ pub enum Ask {
     ToggleMinimap,
     /// Move the keyboard's focus to a node.
     Focus(u32),
+}
+
+/// One turn of the wheel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wheel {
+    /// Where the pointer is, on screen.
+    pub at: Point,
+    /// To the right.
+    pub dx: f64,
+    /// Down.
+    pub dy: f64,
+    /// What the two count.
+    pub unit: WheelUnit,
+    /// Whether the zoom key is held, or it is a pinch.
+    pub zoom: bool,
+    /// Whether a wheel that only turns one way means sideways.
+    pub sideways: bool,
 }
 
 /// What has to be painted again.
@@ -150,6 +167,7 @@ pub struct Model {
     motion: Option<Motion>,
     pointer: Point,
     fitted: bool,
+    wheel_ms: f64,
 }
 
 impl Model {
@@ -177,6 +195,11 @@ impl Model {
         self.far
     }
 
+    /// The pointer is here, and nothing is going on.
+    pub fn hover(&mut self, screen: Point) {
+        self.pointer = screen;
+    }
+
     /// Where the pointer was last, on screen.
     pub fn pointer(&self) -> Point {
         self.pointer
@@ -187,7 +210,44 @@ impl Model {
         !matches!(self.gesture, Gesture::Idle) || self.motion.is_some()
     }
 
+    /// Whether the wheel was turned within this time.
+    pub fn wheeled_within(&self, now_ms: f64, within_ms: f64) -> bool {
+        now_ms - self.wheel_ms < within_ms
+    }
+
+    /// Nodes that are on their way: dragged, or gliding into order.
+    pub fn lifted(&self) -> Vec<u32> {
+        match (&self.gesture, &self.motion) {
+            (Gesture::Drag(drag), _) => drag.nodes().collect(),
+            (_, Some(Motion::Nodes { moves, .. })) => moves.iter().map(|(n, ..)| *n).collect(),
+            (_, Some(Motion::View { .. }) | None) => Vec::new(),
+        }
+    }
+
     // -------------------------------------------------------------------------------------- view
+
+    /// The wheel was turned: moves the canvas, or with the zoom key zooms at the pointer.
+    pub fn wheel(&mut self, wheel: Wheel, now_ms: f64) {
+        self.settle();
+        self.wheel_ms = now_ms;
+        let view = if wheel.zoom {
+            let fine = wheel.unit == WheelUnit::Pixel && wheel.dy.abs() < 30.0;
+            self.view
+                .zoomed(wheel_factor(wheel.dy, wheel.unit, fine), wheel.at)
+        } else {
+            let (dx, dy) = if wheel.sideways && wheel.dx == 0.0 {
+                (wheel.dy, 0.0)
+            } else {
+                (wheel.dx, wheel.dy)
+            };
+            let x = wheel_pixels(dx, wheel.unit, self.pane.w);
+            let y = wheel_pixels(dy, wheel.unit, self.pane.h);
+            self.view.panned(-x, -y)
+        };
+        self.set_view(view);
+        let pointer = self.pointer;
+        self.drag_to_again(pointer);
+    }
 
     /// Another view.
     pub fn set_view(&mut self, view: View) {
@@ -380,6 +440,20 @@ impl Model {
     pub fn hit(&mut self, screen: Point) -> Hit {
         let (p, z, detail) = (self.view.to_canvas(screen), self.view.z, !self.far);
         self.scene.hit(p, z, detail)
+    }
+
+    /// The port of a node by their names.
+    pub fn port_named(&self, node: &str, port: &str, out: bool) -> Option<WireStart> {
+        let n = self.scene.find(node)?;
+        if !out {
+            return Some(WireStart::In(n));
+        }
+        let known = self
+            .scene
+            .ports_out(n)
+            .iter()
+            .position(|known| known.name == port)?;
+        Some(WireStart::Out(n, known))
     }
 
     /// A port by name, for the page and the drawing.

@@ -49,37 +49,59 @@ const MOST_TEXT: usize = 120;
 
 /// Appends the markup of a node.
 pub fn node_html(view: &NodeView<'_>, out: &mut String) {
-    let status = view.status.map_or("", |status| status.status.as_str());
-    out.push_str("<div class=\"node\" data-node-id=\"");
-    escape(&view.node.id, out);
-    out.push_str("\" data-kind=\"");
-    escape(&view.node.kind, out);
-    out.push_str(if view.selected {
-        "\" data-selected=\"true"
-    } else {
-        "\" data-selected=\"false"
-    });
-    out.push_str("\" data-status=\"");
-    escape(status, out);
-    if disabled(view.node) {
-        out.push_str("\" data-disabled=\"true");
+    out.push_str("<div class=\"node\"");
+    for (name, write) in ATTRIBUTES {
+        out.push(' ');
+        out.push_str(name);
+        out.push_str("=\"");
+        let start = out.len();
+        write(view, out);
+        if out[start..].contains(['&', '<', '>', '"', '\'']) {
+            let raw = out.split_off(start);
+            escape(&raw, out);
+        }
+        out.push('"');
     }
-    out.push_str("\" role=\"group\" aria-roledescription=\"node\" aria-label=\"");
-    write_label(view, out);
-    out.push_str(if view.active {
-        "\" tabindex=\"0\" style=\""
-    } else {
-        "\" tabindex=\"-1\" style=\""
-    });
-    write_style(view.rect, z_index(view.kind, view.place), out);
-    out.push_str("\">");
+    out.push('>');
+    node_inner(view, out);
+    out.push_str("</div>");
+}
+
+/// Writes the value of an attribute, not escaped.
+pub type WriteAttribute = fn(&NodeView<'_>, &mut String);
+
+/// The attributes of a node's element. The painter sets the same ones when a node has changed.
+pub const ATTRIBUTES: [(&str, WriteAttribute); 10] = [
+    ("data-node-id", |view, out| out.push_str(&view.node.id)),
+    ("data-kind", |view, out| out.push_str(&view.node.kind)),
+    ("data-selected", |view, out| {
+        out.push_str(if view.selected { "true" } else { "false" })
+    }),
+    ("data-status", |view, out| {
+        out.push_str(view.status.map_or("", |status| &status.status))
+    }),
+    ("data-disabled", |view, out| {
+        out.push_str(if disabled(view.node) { "true" } else { "false" })
+    }),
+    ("role", |_, out| out.push_str("group")),
+    ("aria-roledescription", |_, out| out.push_str("step")),
+    ("aria-label", write_label),
+    ("tabindex", |view, out| {
+        out.push_str(if view.active { "0" } else { "-1" })
+    }),
+    ("style", |view, out| {
+        write_style(view.rect, z_index(view.kind, view.place), out)
+    }),
+];
+
+/// Appends what stands inside a node.
+pub fn node_inner(view: &NodeView<'_>, out: &mut String) {
     match view.kind {
         Some(Kind::Note) => note_body(view, out),
         Some(Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output) | None => {
-            step_body(view, status, out)
+            step_body(view, out);
         }
     }
-    out.push_str("</div>");
 }
 
 fn note_body(view: &NodeView<'_>, out: &mut String) {
@@ -102,7 +124,8 @@ fn note_body(view: &NodeView<'_>, out: &mut String) {
     }
 }
 
-fn step_body(view: &NodeView<'_>, status: &str, out: &mut String) {
+fn step_body(view: &NodeView<'_>, out: &mut String) {
+    let status = view.status.map_or("", |status| status.status.as_str());
     out.push_str("<div class=\"node-head\"><span class=\"node-kind\"><svg viewBox=\"0 0 16 16\" aria-hidden=\"true\">");
     out.push_str(kind_glyph(view.kind));
     out.push_str("</svg></span><span class=\"node-title\">");
@@ -177,18 +200,18 @@ pub fn write_style(rect: Rect, z_index: u32, out: &mut String) {
     );
 }
 
-/// Notes lie below everything, other nodes in the order of the file.
+/// Notes lie below the edges (1) and their labels (2), other nodes above them in the order of the file.
 pub fn z_index(kind: Option<Kind>, place: u32) -> u32 {
     if kind == Some(Kind::Note) {
         0
     } else {
-        place + 1
+        place + 3
     }
 }
 
-/// What a screen reader says about a node.
+/// What a screen reader says about a node; not escaped.
 pub fn write_label(view: &NodeView<'_>, out: &mut String) {
-    escape(cut(view.node.title(), MOST_TEXT), out);
+    out.push_str(cut(view.node.title(), MOST_TEXT));
     out.push_str(", ");
     match view.kind {
         Some(kind) => out.push_str(&kind.label().to_lowercase()),

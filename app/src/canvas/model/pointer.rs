@@ -104,7 +104,21 @@ pub(super) struct Drag {
     free: bool,
 }
 
+impl Drag {
+    /// The nodes that are dragged.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = u32> {
+        self.starts.iter().map(|(n, _)| *n)
+    }
+}
+
 impl Model {
+    /// The view has changed under a gesture: what hangs on the pointer stays there.
+    pub(super) fn drag_to_again(&mut self, screen: Point) {
+        if !matches!(self.gesture, Gesture::Pan { .. }) {
+            self.drag_to(screen);
+        }
+    }
+
     /// A pointer went down.
     pub fn pointer_down(&mut self, input: PointerInput) {
         self.settle();
@@ -190,6 +204,13 @@ impl Model {
             drag.free = input.mods.alt;
         }
         self.drag_to(input.at);
+    }
+
+    /// One of two fingers has moved while the other one did.
+    pub fn pointer_moved_meanwhile(&mut self, input: PointerInput) {
+        if matches!(self.gesture, Gesture::Pinch { .. }) {
+            self.pointer_move(input, &Drawing::default());
+        }
     }
 
     /// A press has moved: which gesture is it?

@@ -55,8 +55,8 @@ fn a_step_says_what_the_contract_promises() {
     let html = html(&view(&node, &ports(&[("out", 20.0), ("error", 80.0)])));
     for part in [
         "data-node-id=\"plan\" data-kind=\"agent\" data-selected=\"false\" data-status=\"\"",
-        "aria-label=\"Plan it, agent\"",
-        "transform:translate(20px,40px);width:220px;height:60px;z-index:4",
+        "aria-label=\"Plan it, agent\" tabindex=\"-1\"",
+        "transform:translate(20px,40px);width:220px;height:60px;z-index:6",
         "data-port-dir=\"in\" data-port=\"in\" type=\"button\" aria-label=\"Connect to Plan it\" tabindex=\"-1\"",
         "data-port-dir=\"out\" data-port=\"out\" type=\"button\" aria-label=\"Connect from Plan it\"",
         "aria-label=\"Connect from Plan it, port error\"",
