@@ -79,15 +79,15 @@ fn Frame() -> impl IntoView {
                 <TopBar status/>
                 <main id="page" tabindex="-1">
                     <Routes fallback=NotFoundPage>
-                        <Route path=path!("/") view=DashboardPage/>
-                        <Route path=path!("/workflows") view=WorkflowsPage/>
-                        <Route path=path!("/workflows/:id") view=EditorPage/>
-                        <Route path=path!("/runs") view=RunsPage/>
-                        <Route path=path!("/runs/:id") view=RunPage/>
-                        <Route path=path!("/agents") view=AgentsPage/>
-                        <Route path=path!("/agents/:id") view=AgentPage/>
-                        <Route path=path!("/events") view=EventsPage/>
-                        <Route path=path!("/settings") view=SettingsPage/>
+                        <Route path=path!("/") view=|| DashboardPage().into_any()/>
+                        <Route path=path!("/workflows") view=|| WorkflowsPage().into_any()/>
+                        <Route path=path!("/workflows/:id") view=|| EditorPage().into_any()/>
+                        <Route path=path!("/runs") view=|| RunsPage().into_any()/>
+                        <Route path=path!("/runs/:id") view=|| RunPage().into_any()/>
+                        <Route path=path!("/agents") view=|| AgentsPage().into_any()/>
+                        <Route path=path!("/agents/:id") view=|| AgentPage().into_any()/>
+                        <Route path=path!("/events") view=|| EventsPage().into_any()/>
+                        <Route path=path!("/settings") view=|| SettingsPage().into_any()/>
                     </Routes>
                 </main>
             </div>

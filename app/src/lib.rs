@@ -6,6 +6,9 @@
 //!
 //! Refused here: knowing what stands behind the backend. No SQLite, no Redis, no process is named.
 
+// Views are nested types; the compiler has to look as deep as a page is nested.
+#![recursion_limit = "512"]
+
 pub mod api;
 pub mod app;
 #[cfg(feature = "ssr")]

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod dashboard;
 pub mod editor;
 pub mod events;
+pub mod loaded;
 pub mod not_found;
 pub mod run;
 pub mod runs;

@@ -9,8 +9,9 @@ const HEIGHT: f64 = 20.0;
 
 /// The points of the line: the newest at the right edge, 0 at the bottom, the largest at the top.
 fn points(values: &[f64], slots: usize) -> String {
+    let slots = slots.max(2);
     let largest = values.iter().copied().fold(1.0, f64::max);
-    let step = WIDTH / (slots.max(2) - 1) as f64;
+    let step = WIDTH / (slots - 1) as f64;
     let shown = &values[values.len().saturating_sub(slots)..];
     let mut out = String::new();
     for (at, value) in shown.iter().enumerate() {

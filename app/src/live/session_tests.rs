@@ -76,7 +76,7 @@ fn check(story: Vec<(u64, Input)>, expected: &Expect) {
         let now = Timestamp(0).plus_ms(second * 1_000);
         let actions: Vec<String> = session.step(input, now, 0).iter().map(say).collect();
         told.push(format!(
-            "{second:>3} s  {:<40}  {:?}",
+            "{second} s  {:<40}  {:?}",
             actions.join(", "),
             session.connection(now)
         ));

@@ -1,9 +1,146 @@
-//! A page to come.
+//! One agent: what it is, what it does now, what it did.
 
+use domain::{
+    agent::Agent,
+    event::{Event, Fact},
+    id::AgentId,
+};
 use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{components::A, hooks::use_params_map};
 
-/// A page to come.
+use super::loaded::{load, shown};
+use crate::{
+    api,
+    api::dto::AgentDetail,
+    components::{
+        Badge, CopyId, CopyJson, Money, RelativeTime, StatusBadge, agent_row::AgentMoves,
+        agent_words::doing, event_list::EventList, top_bar::set_crumb,
+    },
+    error::ApiError,
+    live::use_live,
+    words,
+};
+
+/// Whether an event is about this agent.
+fn concerns(event: &Event, wanted: Option<AgentId>) -> bool {
+    match &event.fact {
+        Fact::Agent { agent, .. } => Some(*agent) == wanted,
+        Fact::Task { agent, .. } => wanted.is_some() && *agent == wanted,
+        Fact::Run { .. } | Fact::System(_) => false,
+    }
+}
+
+/// One agent.
 #[component]
 pub fn AgentPage() -> impl IntoView {
-    view! { <h1>"AgentPage"</h1> }
+    let params = use_params_map();
+    let id = Memo::new(move |_| {
+        params.with(|params| {
+            params
+                .get_str("id")
+                .and_then(|id| id.parse::<AgentId>().ok())
+        })
+    });
+    let detail = load(
+        move || id.get(),
+        |id| async move {
+            match id {
+                Some(id) => api::agent(id).await,
+                None => Err(ApiError::not_found("agent")),
+            }
+        },
+        move |event| concerns(event, id.get_untracked()),
+    );
+    shown(detail, |detail| view! { <AgentView detail/> }).into_any()
+}
+
+#[component]
+fn AgentView(detail: Signal<AgentDetail>) -> impl IntoView {
+    let agent = Memo::new(move |_| detail.read().agent.clone());
+    let id = agent.read_untracked().id;
+    let name = Signal::derive(move || agent.read().spec.name.clone());
+    let phase = Signal::derive(move || agent.read().state.phase());
+    let now = use_live().now;
+    set_crumb(move || Some(name.get()));
+    view! {
+        <Title text=move || format!("{} · Agents", name.get())/>
+        <div class="page">
+            <header class="page-head">
+                <h1>{name}</h1>
+                <StatusBadge status=Signal::derive(move || phase.get().name().to_owned())/>
+                <span class="muted">{move || agent.with(|agent| doing(agent, now.get()))}</span>
+                <div class="page-actions">
+                    <CopyJson text=move |()| serde_json::to_string_pretty(&*agent.read_untracked()).unwrap_or_default() what="the agent"/>
+                    <AgentMoves id name phase/>
+                </div>
+            </header>
+            <div class="agent-columns">
+                <section class="panel" aria-labelledby="agent-facts">
+                    <header class="panel-head"><h2 id="agent-facts">"What it is"</h2></header>
+                    <Facts agent workspace=Signal::derive(move || detail.read().workspace_path.clone())/>
+                </section>
+                <div class="agent-main">
+                    <Now agent/>
+                    <section class="panel" aria-labelledby="agent-history">
+                        <header class="panel-head">
+                            <h2 id="agent-history">"History"</h2>
+                            <A href=format!("/events?agent={id}") attr:class="link-quiet">"All its events"</A>
+                        </header>
+                        <EventList events=Signal::derive(move || detail.read().events.clone())/>
+                    </section>
+                </div>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// What it is at, with the way there.
+#[component]
+fn Now(agent: Memo<Agent>) -> impl IntoView {
+    let at_work = move || agent.with(|agent| agent.working_on().cloned());
+    view! {
+        {move || {
+            at_work()
+                .map(|on| {
+                    view! {
+                        <section class="panel now" data-status="running">
+                            <p>
+                                "Works on " <A href=format!("/runs/{}?task={}", on.run, on.task) attr:class="link">{on.task.to_string()}</A>
+                                {(on.attempt > 1).then(|| format!(", try {}", on.attempt))}
+                            </p>
+                            <span class="muted">"since " <RelativeTime at=Signal::derive(move || agent.read().updated_at)/></span>
+                        </section>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
+
+#[component]
+fn Facts(agent: Memo<Agent>, workspace: Signal<String>) -> impl IntoView {
+    let spec = move || agent.read().spec.clone();
+    let badges = |list: Vec<String>| {
+        if list.is_empty() {
+            view! { <span class="muted">"none"</span> }.into_any()
+        } else {
+            view! { <span class="badges">{list.into_iter().map(|word| view! { <Badge>{word}</Badge> }).collect_view()}</span> }.into_any()
+        }
+    };
+    view! {
+        <dl class="facts">
+            <div><dt>"Model"</dt><dd class="mono">{move || spec().model.unwrap_or_else(|| "the server's default".into())}</dd></div>
+            <div><dt>"Capabilities"</dt><dd>{move || badges(spec().capabilities)}</dd></div>
+            <div><dt>"Tools"</dt><dd>{move || badges(spec().tools)}</dd></div>
+            <div><dt>"Instructions"</dt><dd class="pre">{move || Some(spec().instructions).filter(|text| !text.is_empty()).unwrap_or_else(|| "none".into())}</dd></div>
+            <div><dt>"Attempts"</dt><dd class="number">{move || words::count(agent.read().attempts_done)}</dd></div>
+            <div><dt>"Cost"</dt><dd><Money amount=Signal::derive(move || Some(agent.read().cost_usd))/></dd></div>
+            <div><dt>"Spawned"</dt><dd><RelativeTime at=Signal::derive(move || agent.read().created_at)/> {move || if agent.read().on_demand { " by a run that needed it" } else { "" }}</dd></div>
+            <div><dt>"Workspace"</dt><dd class="mono">{workspace}</dd></div>
+            <div><dt>"Id"</dt><dd><CopyId id=Signal::derive(move || agent.read().id.to_string())/></dd></div>
+        </dl>
+    }
+    .into_any()
 }
