@@ -1,0 +1,432 @@
+//! What a run looks like in the API: names and nulls as the contract has them, times in RFC 3339,
+//! money as a decimal string. What is not known is null, never 0 or "".
+
+use app::api::dto::RunSummary;
+use domain::{
+    id::TaskName,
+    money::MicroUsd,
+    run::{
+        Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError, TaskState,
+        Tokens, Turn, Waiting,
+    },
+    time::Timestamp,
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A run with all of its tasks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunShape {
+    /// Its id.
+    #[schema(format = "uuid")]
+    id: String,
+    /// What it executes.
+    #[schema(format = "uuid")]
+    workflow_id: String,
+    /// Which version.
+    workflow_version: u32,
+    /// The workflow's name at the time.
+    workflow_name: String,
+    /// `queued`, `running`, `paused`, `succeeded`, `failed`, `cancelled`.
+    status: &'static str,
+    /// Who started it.
+    started_by: String,
+    /// What it was given, defaults filled in.
+    input: Value,
+    /// Its result.
+    output: Option<Value>,
+    /// Why it failed.
+    error: Option<RunErrorShape>,
+    /// What it cost so far.
+    cost_usd: Option<String>,
+    /// Tokens so far.
+    tokens: TokensShape,
+    /// Its limit.
+    budget_usd: Option<String>,
+    /// Whether any of its text is simulated.
+    simulated: bool,
+    /// The run that it was made from.
+    #[schema(format = "uuid")]
+    parent_run_id: Option<String>,
+    /// When it was accepted.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When its first task could start.
+    #[schema(format = "date-time")]
+    started_at: Option<String>,
+    /// When it came to its end.
+    #[schema(format = "date-time")]
+    ended_at: Option<String>,
+    /// `seq` of its last event.
+    last_seq: u64,
+    /// `run_seq` of its last event.
+    last_run_seq: u64,
+    /// Its tasks, in the order of the file.
+    tasks: Vec<TaskShape>,
+}
+
+/// A run in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunItem {
+    /// Its id.
+    #[schema(format = "uuid")]
+    id: String,
+    /// What it executes.
+    #[schema(format = "uuid")]
+    workflow_id: String,
+    /// Which version.
+    workflow_version: u32,
+    /// The workflow's name at the time.
+    workflow_name: String,
+    /// `queued`, `running`, `paused`, `succeeded`, `failed`, `cancelled`.
+    status: String,
+    /// Who started it.
+    started_by: String,
+    /// Why it failed, for people; the run itself says more.
+    error_message: Option<String>,
+    /// What it cost so far.
+    cost_usd: Option<String>,
+    /// Tokens so far.
+    tokens: TokensShape,
+    /// All tasks.
+    task_count: u32,
+    /// Tasks that can change no more.
+    tasks_settled: u32,
+    /// When it was accepted.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it came to its end.
+    #[schema(format = "date-time")]
+    ended_at: Option<String>,
+    /// `seq` of its last event.
+    last_seq: u64,
+}
+
+/// Tokens, as far as they are known.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokensShape {
+    /// Read by models.
+    prompt: Option<u64>,
+    /// Written by models.
+    completion: Option<u64>,
+}
+
+/// Why a run failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunErrorShape {
+    /// The task that failed.
+    task: Option<String>,
+    /// For programs; never changes its meaning.
+    code: String,
+    /// For people: what happened, what it means, what to do.
+    message: String,
+    /// Whether another try may go better.
+    retryable: bool,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorShape {
+    /// For programs; never changes its meaning.
+    code: String,
+    /// For people: what happened, what it means, what to do.
+    message: String,
+    /// Whether another try may go better.
+    retryable: bool,
+}
+
+/// One node inside the run.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskShape {
+    /// Its name.
+    task: String,
+    /// The node.
+    node: String,
+    /// The node's kind.
+    kind: String,
+    /// What people call the step.
+    title: String,
+    /// `blocked`, `ready`, `assigned`, `running`, `waiting`, `succeeded`, `failed`, `skipped`,
+    /// `cancelled`, `unknown`.
+    status: &'static str,
+    /// What a waiting task waits for.
+    waiting_for: Option<&'static str>,
+    /// The agent that is or was last at it.
+    #[schema(format = "uuid")]
+    agent_id: Option<String>,
+    /// What it was given.
+    input: Option<Value>,
+    /// Its value.
+    output: Option<Value>,
+    /// Why it failed.
+    error: Option<ErrorShape>,
+    /// What it cost over all attempts.
+    cost_usd: Option<String>,
+    /// Every try.
+    attempts: Vec<AttemptShape>,
+}
+
+/// One try of a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttemptShape {
+    /// 1, 2, 3, ...
+    attempt: u32,
+    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`.
+    status: &'static str,
+    /// Who tries.
+    #[schema(format = "uuid")]
+    agent_id: Option<String>,
+    /// When it was given out.
+    #[schema(format = "date-time")]
+    started_at: String,
+    /// When it ended.
+    #[schema(format = "date-time")]
+    ended_at: Option<String>,
+    /// Why it failed.
+    error: Option<ErrorShape>,
+    /// Its model calls.
+    turns: Vec<TurnShape>,
+}
+
+/// One model call.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TurnShape {
+    /// 1, 2, 3, ... within the attempt.
+    turn: u32,
+    /// The provider.
+    provider: String,
+    /// The model: as asked for while the call runs, then as the provider names it.
+    model: String,
+    /// Tokens read.
+    prompt_tokens: Option<u64>,
+    /// Tokens written.
+    completion_tokens: Option<u64>,
+    /// What it cost.
+    cost_usd: Option<String>,
+    /// Where that figure is from: `charged`, `estimated`, `unknown`.
+    cost_is: &'static str,
+    /// Why the model stopped.
+    finish_reason: Option<&'static str>,
+    /// The provider's name for this call.
+    generation_id: Option<String>,
+}
+
+impl RunShape {
+    /// The run as it stands.
+    pub fn of(run: &Run) -> Self {
+        let (output, error) = match &run.state {
+            RunState::Succeeded { output } => (Some(output.clone()), None),
+            RunState::Failed { error } => (
+                None,
+                Some(RunErrorShape::of(error.task.as_ref(), &error.error)),
+            ),
+            RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (None, None),
+        };
+        Self {
+            id: run.id.to_string(),
+            workflow_id: run.workflow_id.to_string(),
+            workflow_version: run.workflow_version,
+            workflow_name: run.workflow_name.clone(),
+            status: run.state.name(),
+            started_by: run.started_by.clone(),
+            input: run.input.clone(),
+            output,
+            error,
+            cost_usd: money(run.cost()),
+            tokens: TokensShape::of(run.tokens()),
+            budget_usd: money(run.budget_usd),
+            simulated: run.is_simulated(),
+            parent_run_id: None,
+            created_at: run.created_at.rfc3339(),
+            started_at: time(run.started_at),
+            ended_at: time(run.ended_at),
+            last_seq: run.last_seq,
+            last_run_seq: run.last_run_seq,
+            tasks: run
+                .tasks
+                .iter()
+                .map(|(name, task)| TaskShape::of(name, task))
+                .collect(),
+        }
+    }
+}
+
+impl From<RunSummary> for RunItem {
+    fn from(run: RunSummary) -> Self {
+        Self {
+            id: run.id.to_string(),
+            workflow_id: run.workflow_id.to_string(),
+            workflow_version: run.workflow_version,
+            workflow_name: run.workflow_name,
+            status: run.status,
+            started_by: run.started_by,
+            error_message: run.error,
+            cost_usd: money(run.cost_usd),
+            tokens: TokensShape {
+                prompt: run.prompt_tokens,
+                completion: run.completion_tokens,
+            },
+            task_count: run.tasks,
+            tasks_settled: run.tasks_settled,
+            created_at: run.created_at.rfc3339(),
+            ended_at: time(run.ended_at),
+            last_seq: run.last_seq,
+        }
+    }
+}
+
+impl TokensShape {
+    fn of(tokens: Tokens) -> Self {
+        Self {
+            prompt: tokens.prompt,
+            completion: tokens.completion,
+        }
+    }
+}
+
+impl RunErrorShape {
+    fn of(task: Option<&TaskName>, error: &TaskError) -> Self {
+        let ErrorShape {
+            code,
+            message,
+            retryable,
+        } = ErrorShape::of(error);
+        Self {
+            task: task.map(TaskName::to_string),
+            code,
+            message,
+            retryable,
+        }
+    }
+}
+
+impl ErrorShape {
+    /// The error as it stands.
+    pub fn of(error: &TaskError) -> Self {
+        Self {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            retryable: error.retryable,
+        }
+    }
+}
+
+impl TaskShape {
+    fn of(name: &TaskName, task: &Task) -> Self {
+        let (waiting_for, error) = match &task.state {
+            TaskState::Waiting { reason, .. } => (Some(waiting_for(*reason)), None),
+            TaskState::Failed { error, .. } => (None, Some(ErrorShape::of(error))),
+            TaskState::Blocked
+            | TaskState::Ready { .. }
+            | TaskState::Assigned { .. }
+            | TaskState::Running { .. }
+            | TaskState::Succeeded { .. }
+            | TaskState::Skipped { .. }
+            | TaskState::Cancelled => (None, None),
+        };
+        Self {
+            task: name.to_string(),
+            node: task.node.to_string(),
+            kind: task.kind.clone(),
+            title: task.title.clone(),
+            status: task.state.name(),
+            waiting_for,
+            agent_id: task
+                .attempts
+                .last()
+                .and_then(|attempt| attempt.agent)
+                .map(|agent| agent.to_string()),
+            input: task.input.clone(),
+            output: task.state.output().cloned(),
+            error,
+            cost_usd: money(task.cost()),
+            attempts: task.attempts.iter().map(AttemptShape::of).collect(),
+        }
+    }
+}
+
+impl AttemptShape {
+    fn of(attempt: &Attempt) -> Self {
+        let (status, error) = match &attempt.state {
+            AttemptState::Assigned => ("assigned", None),
+            AttemptState::Running => ("running", None),
+            AttemptState::Succeeded => ("succeeded", None),
+            AttemptState::Failed { error } => ("failed", Some(ErrorShape::of(error))),
+            AttemptState::Cancelled => ("cancelled", None),
+        };
+        Self {
+            attempt: attempt.number,
+            status,
+            agent_id: attempt.agent.map(|agent| agent.to_string()),
+            started_at: attempt.started_at.rfc3339(),
+            ended_at: time(attempt.ended_at),
+            error,
+            turns: attempt.turns.iter().map(TurnShape::of).collect(),
+        }
+    }
+}
+
+impl TurnShape {
+    fn of(turn: &Turn) -> Self {
+        match &turn.done {
+            Some(done) => Self {
+                turn: turn.number,
+                provider: done.provider.clone(),
+                model: done.model.clone(),
+                prompt_tokens: done.prompt_tokens,
+                completion_tokens: done.completion_tokens,
+                cost_usd: money(done.cost_usd),
+                cost_is: cost_is(done.cost_is),
+                finish_reason: Some(finish_reason(done.finish_reason)),
+                generation_id: done.generation_id.clone(),
+            },
+            None => {
+                let (provider, model) = turn.model.split_once(':').unwrap_or(("", &turn.model));
+                Self {
+                    turn: turn.number,
+                    provider: provider.to_owned(),
+                    model: model.to_owned(),
+                    prompt_tokens: None,
+                    completion_tokens: None,
+                    cost_usd: None,
+                    cost_is: cost_is(CostIs::Unknown),
+                    finish_reason: None,
+                    generation_id: None,
+                }
+            }
+        }
+    }
+}
+
+fn waiting_for(reason: Waiting) -> &'static str {
+    match reason {
+        Waiting::Timer => "timer",
+    }
+}
+
+fn cost_is(known: CostIs) -> &'static str {
+    match known {
+        CostIs::Charged => "charged",
+        CostIs::Estimated => "estimated",
+        CostIs::Unknown => "unknown",
+    }
+}
+
+fn finish_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Other => "other",
+    }
+}
+
+fn money(amount: Option<MicroUsd>) -> Option<String> {
+    amount.map(|amount| amount.to_string())
+}
+
+fn time(moment: Option<Timestamp>) -> Option<String> {
+    moment.map(Timestamp::rfc3339)
+}

@@ -1,0 +1,87 @@
+//! Where a socket reads what it missed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{event::Event, frame::EventFrame, id::RunId};
+
+use crate::{
+    store::{Store, StoreError},
+    web::problem::Problem,
+};
+
+/// The reading side of the log.
+#[async_trait]
+pub trait LogReader: Send + Sync + 'static {
+    /// `seq` of the newest event, 0 when there is none.
+    async fn head(&self) -> Result<u64, StoreError>;
+    /// Names the database: changes when it is replaced.
+    async fn epoch(&self) -> Result<String, StoreError>;
+    /// At most `limit` frames with `seq > after`, in order, of topics that fit one of the patterns
+    /// (none: all), and the last `seq` that was looked at.
+    async fn frames_after(
+        &self,
+        after: u64,
+        limit: u32,
+        patterns: &[String],
+    ) -> Result<(Vec<EventFrame>, u64), StoreError>;
+    /// Events of a run behind `after_run_seq`, in order; `None` when there is no such run.
+    async fn run_events(
+        &self,
+        run: RunId,
+        after_run_seq: u64,
+    ) -> Result<Option<Vec<EventFrame>>, StoreError>;
+}
+
+/// The log in the store.
+pub struct StoredLog(pub Arc<dyn Store>);
+
+#[async_trait]
+impl LogReader for StoredLog {
+    async fn head(&self) -> Result<u64, StoreError> {
+        self.0.head().await
+    }
+
+    async fn epoch(&self) -> Result<String, StoreError> {
+        self.0.epoch().await
+    }
+
+    async fn frames_after(
+        &self,
+        after: u64,
+        limit: u32,
+        patterns: &[String],
+    ) -> Result<(Vec<EventFrame>, u64), StoreError> {
+        self.0.frames_after(after, limit, patterns).await
+    }
+
+    async fn run_events(
+        &self,
+        run: RunId,
+        after_run_seq: u64,
+    ) -> Result<Option<Vec<EventFrame>>, StoreError> {
+        if self.0.run_origin(run).await?.is_none() {
+            return Ok(None);
+        }
+        let events = self.0.run_events(run, after_run_seq).await?;
+        Ok(Some(events.iter().map(Event::to_frame).collect()))
+    }
+}
+
+/// What a failed look into the log means to a client; the log of the server has the reason.
+pub fn problem(error: StoreError) -> Problem {
+    tracing::error!(%error, "the log cannot be read");
+    match error {
+        StoreError::BadQuery(reason) => Problem::bad_request("bad_query", reason),
+        StoreError::Busy(_) => Problem::new(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            "store_busy",
+            "The database is busy or its disk is full. Try again in a moment.",
+        ),
+        StoreError::Broken(_)
+        | StoreError::Newer { .. }
+        | StoreError::OldSqlite(_)
+        | StoreError::Unreadable(_)
+        | StoreError::CannotOpen(_) => Problem::internal(),
+    }
+}
