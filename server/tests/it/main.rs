@@ -1,0 +1,5 @@
+//! The server from outside: one test binary, one file per behaviour.
+
+mod engine;
+mod tester;
+mod web;
