@@ -117,10 +117,10 @@ CREATE TABLE tasks (
     attempts       INTEGER NOT NULL,
     error          TEXT,
     cost_micro_usd INTEGER,
-    PRIMARY KEY (run_id, task)
+    -- In the order in which they are shown: a strip is one stretch of the file.
+    PRIMARY KEY (run_id, position, task),
+    UNIQUE (run_id, task)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX tasks_in_order ON tasks (run_id, position);
 
 CREATE TABLE attempts (
     run_id         TEXT    NOT NULL,
@@ -176,7 +176,7 @@ CREATE UNIQUE INDEX events_by_run ON events (run_id, run_seq) WHERE run_id IS NO
 CREATE INDEX events_by_agent ON events (source_agent_id) WHERE source_agent_id IS NOT NULL;
 CREATE INDEX events_by_type ON events (event_type);
 CREATE INDEX events_by_time ON events (timestamp);
-CREATE INDEX events_of_note ON events (seq) WHERE severity <> 'info';
+CREATE INDEX events_of_note ON events (severity) WHERE severity <> 'info';
 
 CREATE TRIGGER events_stay BEFORE UPDATE ON events
 BEGIN SELECT raise(ABORT, 'a stored event never changes'); END;

@@ -23,7 +23,7 @@ impl Cursor {
         let bad = || {
             let shown: String = raw.chars().take(80).collect();
             StoreError::BadQuery(format!(
-                "`{shown}` is no cursor: pass on `next` of the part before, unchanged"
+                "`{shown}` is no cursor: pass on `next` of the part before, unchanged."
             ))
         };
         let (at, id) = raw.split_once('.').ok_or_else(bad)?;

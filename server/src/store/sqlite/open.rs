@@ -91,11 +91,13 @@ impl SqliteStore {
         let mut connection = options
             .connect()
             .thread_name(|_| "sqlite-writer".to_owned())
-            // A killed server leaves a log of at most this size behind; on a Mac, commits wait for
-            // the disk itself and not only for its cache.
-            .pragma("journal_size_limit", "16777216")
+            // The pages that a large batch touches must fit, or they are written twice.
+            .pragma("cache_size", "-4096")
+            // Merged into the file every 16 MB: a page that many batches touch is then merged once.
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("journal_size_limit", "33554432")
+            // On a Mac, commits wait for the disk itself and not only for its cache.
             .pragma("fullfsync", "ON")
-            .pragma("cache_size", "-2048")
             .connect()
             .await
             .map_err(|error| cannot_open(&options.file, error))?;

@@ -129,7 +129,7 @@ fn filtered(query: &RunQuery) -> Result<QueryBuilder<Sqlite>, StoreError> {
                 cost_micro_usd, prompt_tokens, completion_tokens, tasks, tasks_settled, created_at,
                 ended_at, last_seq,
                 (SELECT json_group_array(json_array(task, status)) FROM (
-                    SELECT task, status FROM tasks INDEXED BY tasks_in_order
+                    SELECT task, status FROM tasks NOT INDEXED
                     WHERE run_id = runs.id ORDER BY position LIMIT {TICKS}))
          FROM runs INDEXED BY {index} WHERE true"
     ));
@@ -147,7 +147,7 @@ fn filtered(query: &RunQuery) -> Result<QueryBuilder<Sqlite>, StoreError> {
         }
         Some(_) => {
             return Err(StoreError::BadQuery(format!(
-                "the status must be `live`, `{}`",
+                "The status must be `live`, `{}`.",
                 STATUSES.join("`, `")
             )));
         }
