@@ -14,8 +14,26 @@ pub(super) const WEIGH: &str = "$weigh";
 pub(super) const WEIGH_TEXT: &str = "$weigh_text";
 /// What it puts behind operations that would hand out a view.
 pub(super) const FLATTEN: &str = "$flatten";
-/// Filters that would hand out a view.
-pub(super) const VIEWS: &[&str] = &["chain", "zip"];
+/// Filters that make a list (`chain` also an object) of what they are given, and may make it as a
+/// view. Those that hand out one of its items are not among them: an item stays what it is.
+pub(super) const VIEWS: &[&str] = &[
+    "batch",
+    "chain",
+    "dictsort",
+    "groupby",
+    "items",
+    "list",
+    "map",
+    "reject",
+    "rejectattr",
+    "reverse",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "unique",
+    "zip",
+];
 
 /// The work that one evaluation may do. One unit is an instruction or 64 bytes; all of it is
 /// spent in some 30 ms and holds some 40 MiB.

@@ -5,11 +5,14 @@
 //! This stands on minijinja's syntax tree, which it does not promise to keep: the version is
 //! pinned, and a change of the tree does not compile here.
 
+mod limits;
+mod paths;
+
 use std::collections::BTreeSet;
 
 use minijinja::{
     machinery::{
-        self, Token,
+        self,
         ast::{self, Expr, Spanned, Stmt},
     },
     syntax::SyntaxConfig,
@@ -17,13 +20,6 @@ use minijinja::{
 
 use super::{ExpressionError, Names, language, nearest::nearest};
 use crate::graph::Form;
-
-/// The longest source, in bytes.
-const MAX_SOURCE: usize = 64 * 1024;
-
-/// Most operators between two braces, and most `elif`s: each is a level of recursion while the
-/// code is made, and a stack that overflows takes the whole process with it.
-const MAX_OPERATORS: usize = 400;
 
 /// What was read.
 pub(super) struct Reading<'a> {
@@ -45,17 +41,13 @@ pub(super) enum Code<'a> {
 
 /// Reads a source.
 pub(super) fn read(text: &str, form: Form) -> Result<Reading<'_>, ExpressionError> {
-    if text.len() > MAX_SOURCE {
-        return Err(ExpressionError::new("It is longer than 64 KiB."));
-    }
-    let plain = form == Form::Template && !text.contains('{');
-    if plain {
+    limits::check(text, form)?;
+    if form == Form::Template && !text.contains('{') {
         return Ok(Reading {
             code: Code::Plain,
             names: Names::default(),
         });
     }
-    count_operators(text, form)?;
     let mut reader = Reader::default();
     let code = match form {
         Form::Template => {
@@ -76,47 +68,6 @@ pub(super) fn read(text: &str, form: Form) -> Result<Reading<'_>, ExpressionErro
             names: reader.names,
         }),
     }
-}
-
-fn count_operators(text: &str, form: Form) -> Result<(), ExpressionError> {
-    if text.len() <= MAX_OPERATORS {
-        return Ok(());
-    }
-    let (mut operators, mut elifs) = (0, 0);
-    let in_expression = form == Form::Expression;
-    // What cannot be cut into tokens, the parser complains about.
-    for token in machinery::tokenize(text, in_expression, SyntaxConfig::default()) {
-        let Ok((token, span)) = token else { break };
-        match token {
-            Token::TemplateData(_)
-            | Token::VariableStart
-            | Token::VariableEnd
-            | Token::BlockStart
-            | Token::BlockEnd => operators = 0,
-            Token::Ident("elif") => elifs += 1,
-            Token::Ident("not" | "and" | "or" | "if" | "is" | "in") => operators += 1,
-            Token::Ident(_)
-            | Token::Str(_)
-            | Token::String(_)
-            | Token::Int(_)
-            | Token::Int128(_)
-            | Token::Float(_)
-            | Token::Comma
-            | Token::Colon
-            | Token::Assign
-            | Token::BracketClose
-            | Token::ParenClose
-            | Token::BraceClose => {}
-            _ => operators += 1,
-        }
-        if operators > MAX_OPERATORS || elifs > MAX_OPERATORS {
-            return Err(ExpressionError {
-                message: "It is too long for one expression: split it up.".into(),
-                line: Some(span.start_line.into()),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// How an operand is weighed.
@@ -300,8 +251,8 @@ impl<'a> Reader<'a> {
     }
 
     fn expr(&mut self, expr: &Expr<'a>) -> Expr<'a> {
-        if let Some(path) = self.path(expr) {
-            self.note(&path);
+        if let Some(path) = paths::path(expr, |name| self.is_local(name)) {
+            self.names.note(&path);
         }
         match expr {
             Expr::Var(part) => Expr::Var(Spanned::new(ast::Var { id: part.id }, part.span())),
@@ -325,15 +276,14 @@ impl<'a> Reader<'a> {
                 let start = part.start.as_ref().map(|expr| self.expr(expr));
                 let stop = part.stop.as_ref().map(|expr| self.expr(expr));
                 let step = part.step.as_ref().map(|expr| self.expr(expr));
-                Expr::Slice(Spanned::new(
-                    ast::Slice {
-                        expr,
-                        start,
-                        stop,
-                        step,
-                    },
-                    part.span(),
-                ))
+                let slice = ast::Slice {
+                    expr,
+                    start,
+                    stop,
+                    step,
+                };
+                let result = Expr::Slice(Spanned::new(slice, part.span()));
+                through(language::FLATTEN, result)
             }
             Expr::UnaryOp(part) => {
                 #[expect(
@@ -354,7 +304,7 @@ impl<'a> Reader<'a> {
                     false => self.expr(expr),
                 };
                 let (left, right) = (side(&part.left), side(&part.right));
-                let sum = matches!(part.op, ast::BinOpKind::Add);
+                let sum = matches!(part.op, ast::BinOpKind::Add | ast::BinOpKind::Mul);
                 let part = ast::BinOp {
                     op: part.op,
                     left,
@@ -544,82 +494,6 @@ impl<'a> Reader<'a> {
         };
         self.refuse(span, format!("There is no {what} `{name}`.{hint}"));
     }
-
-    /// The path of constant names that an expression is, from a name of the context.
-    fn path(&self, expr: &Expr<'a>) -> Option<Vec<Step>> {
-        let mut steps = Vec::new();
-        let mut at = expr;
-        loop {
-            match at {
-                Expr::Var(part) => {
-                    if self.is_local(part.id) {
-                        return None;
-                    }
-                    steps.push(Step::Name(part.id.to_owned()));
-                    steps.reverse();
-                    return Some(steps);
-                }
-                Expr::GetAttr(part) => {
-                    steps.push(Step::Name(part.name.to_owned()));
-                    at = &part.expr;
-                }
-                Expr::GetItem(part) => {
-                    steps.push(match &part.subscript_expr {
-                        Expr::Const(key) => match key.value.as_str() {
-                            Some(name) => Step::Name(name.to_owned()),
-                            None => Step::Place(key.value.to_string()),
-                        },
-                        _ => Step::Computed,
-                    });
-                    at = &part.expr;
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    fn note(&mut self, path: &[Step]) {
-        let mut steps = path.iter();
-        let Some(Step::Name(root)) = steps.next() else {
-            return;
-        };
-        let names = &mut self.names;
-        match (root.as_str(), steps.next()) {
-            ("nodes", Some(Step::Name(node))) => {
-                names.nodes.insert(node.clone());
-                if let Some(Step::Name(part)) = steps.next()
-                    && part != "output"
-                {
-                    names.add_unknown(format!("nodes.{node}.{part}"));
-                }
-            }
-            ("nodes", Some(Step::Place(place))) => names.add_unknown(format!("nodes[{place}]")),
-            ("nodes", Some(Step::Computed) | None) => names.all_nodes = true,
-            ("input", Some(Step::Name(input))) => {
-                names.inputs.insert(input.clone());
-            }
-            ("input", Some(Step::Place(place))) => names.add_unknown(format!("input[{place}]")),
-            ("input", Some(Step::Computed) | None) => names.all_inputs = true,
-            ("item", _) => names.item = true,
-            ("index", _) => names.index = true,
-            ("run", Some(Step::Name(part))) if part != "id" => {
-                names.add_unknown(format!("run.{part}"));
-            }
-            ("run", _) => names.run = true,
-            (function, None) if language::FUNCTIONS.contains(&function) => {}
-            (other, _) => names.add_unknown(other.to_owned()),
-        }
-    }
-}
-
-/// One step of a path.
-enum Step {
-    /// `.name` or `["name"]`.
-    Name(String),
-    /// `[0]`.
-    Place(String),
-    /// `[anything else]`.
-    Computed,
 }
 
 fn weigh(expr: Expr<'_>, weight: Weight) -> Expr<'_> {

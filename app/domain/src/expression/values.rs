@@ -130,9 +130,11 @@ pub(super) fn weigh_text(state: &State, value: &Value) -> Result<Value, Error> {
 }
 
 /// The filter that stands unseen behind every operation that would hand out a view of its
-/// operands: views of views of views are slow to walk, so a list of its own is made at once.
+/// operands. A view of a view of a view takes a stack as deep as that to walk, so a list of its
+/// own is made at once.
 pub(super) fn flatten(state: &State, value: &Value) -> Result<Value, Error> {
     match value.kind() {
+        ValueKind::Seq if value.downcast_object_ref::<Vec<Value>>().is_some() => Ok(value.clone()),
         ValueKind::Seq | ValueKind::Iterable => {
             let mut items = Vec::new();
             for item in value.try_iter()?.checked() {

@@ -475,3 +475,59 @@ fn hostile_templates_end_soon() {
     "#]]
     .assert_eq(&lines);
 }
+
+/// Every operation that takes a list and gives one, on its own result, over and over: what it
+/// gives must not be a view of a view of a view, which would take a stack as deep as that.
+#[test]
+fn views_of_views_need_no_stack() {
+    let steps = [
+        "x[0:]",
+        "x[::-1]",
+        "x + []",
+        "x * 1",
+        "x|list",
+        "x|reverse",
+        "x|sort",
+        "x|unique",
+        "x|map('string')",
+        "x|map('int')",
+        "x|select",
+        "x|reject('none')",
+        "x|chain([])",
+        "x|zip(x)",
+        "x|batch(2)",
+        "x|slice(2)",
+        "x|items",
+        "x|dictsort",
+        "x|groupby(0)",
+        "x|selectattr('a', 'undefined')",
+        "x|default(1)",
+        "[x, 1]",
+        "{1: x}",
+        "dict(a=x)",
+        "(x,)",
+        "x|first",
+        "x|string",
+        "x ~ ''",
+        "x|tojson|fromjson",
+        "x|split('')",
+        "x|lines",
+        "x or 1",
+    ];
+    let thread = std::thread::Builder::new()
+        .stack_size(512 * 1024)
+        .spawn(move || {
+            for step in steps {
+                for start in ["[1, 2]", "{'a': 1}", "range(2)", "'ab'"] {
+                    let start = format!("{{% set x = {start} %}}");
+                    let template = start
+                        + &format!("{{% set x = {step} %}}").repeat(500)
+                        + "{{ x }}{{ x == x }}";
+                    let _ = with_scope(|scope| {
+                        said(Source::template(&template).and_then(|source| render(&source, scope)))
+                    });
+                }
+            }
+        });
+    thread.expect("a thread").join().expect("no panic");
+}

@@ -10,8 +10,7 @@ use expect_test::{Expect, expect};
 use crate::sketch::sketch;
 
 /// Nodes that cover each other, notes aside.
-pub fn overlaps(drawing: &Drawing, places: &[(&DrawnNode, (f64, f64))]) -> Vec<(String, String)> {
-    let _ = drawing;
+pub fn overlaps(places: &[(&DrawnNode, (f64, f64))]) -> Vec<(String, String)> {
     let mut boxes: Vec<(f64, f64, f64, f64, &str)> = places
         .iter()
         .filter(|(node, _)| node.kind != "note")
@@ -44,11 +43,7 @@ pub fn tidied(drawing: &Drawing) -> Vec<(&DrawnNode, (f64, f64))> {
 fn check(text: &str, expected: Expect) {
     let drawing = sketch(text);
     let places = tidied(&drawing);
-    assert_eq!(
-        overlaps(&drawing, &places),
-        [],
-        "no two nodes over each other"
-    );
+    assert_eq!(overlaps(&places), [], "no two nodes over each other");
     assert_eq!(tidied(&drawing), places, "the same again");
     let lines: Vec<String> = places
         .iter()
@@ -145,5 +140,57 @@ fn sizes_that_make_no_sense_do_no_harm() {
             places.values().all(|(x, y)| x.is_finite() && y.is_finite()),
             "{size}"
         );
+    }
+}
+
+/// Parts that are too large or too tangled for the crate that orders small ones.
+#[test]
+fn large_parts_are_laid_out_as_well() {
+    let spread = |at: usize, of: usize| (at * 7_919 + at * at * 31) % of;
+    let shapes: [(&str, usize, Vec<(usize, usize)>); 5] = [
+        (
+            "random",
+            500,
+            (0..800)
+                .map(|at| (spread(at, 400), 400 + spread(at, 99)))
+                .collect(),
+        ),
+        (
+            "tangled",
+            100,
+            (1..1_200)
+                .map(|at| (spread(at, 60), 60 + spread(at + 3, 40)))
+                .collect(),
+        ),
+        (
+            "chain with shortcuts",
+            400,
+            (1..400)
+                .flat_map(|at| [(at - 1, at), (at / 2, at)])
+                .collect(),
+        ),
+        ("star", 1_000, (1..1_000).map(|at| (0, at)).collect()),
+        ("tree", 1_000, (1..1_000).map(|at| (at / 3, at)).collect()),
+    ];
+    for (what, count, edges) in shapes {
+        let mut text: String = (0..count)
+            .map(|at| match at % 3 {
+                0 => format!("n{at} branch\n"),
+                _ => format!("n{at}\n"),
+            })
+            .collect();
+        for (from, to) in edges.iter().filter(|(from, to)| from != to) {
+            text += &format!("n{from} -> n{to}\n");
+        }
+        let drawing = sketch(&text);
+        let places = tidied(&drawing);
+        assert_eq!(overlaps(&places), [], "{what}");
+        assert_eq!(tidied(&drawing), places, "{what}");
+        for (from, to) in edges.iter().filter(|(from, to)| from < to) {
+            assert!(
+                places[*from].1.0 < places[*to].1.0,
+                "{what}: n{from} before n{to}"
+            );
+        }
     }
 }

@@ -211,7 +211,7 @@ proptest! {
     #[test]
     fn any_graph_is_laid_out_without_overlaps(drawing in any_graph(30)) {
         let places = tidied(&drawing);
-        prop_assert_eq!(overlaps(&drawing, &places), vec![]);
+        prop_assert_eq!(overlaps(&places), vec![]);
         prop_assert_eq!(&tidied(&drawing), &places);
         for edge in &drawing.edges {
             let _ = legal_connection(&drawing, edge.source().0, edge.source().1, edge.target().0);

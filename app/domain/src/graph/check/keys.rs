@@ -1,16 +1,18 @@
 //! What stands inside of one node: its keys against the table in `kind`, and the typed node that
 //! they make. The table says what a key holds and within which bounds; nothing here repeats it.
 
-use std::{fmt::Display, sync::Arc};
+mod typed;
+
+use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
+use self::typed::whole;
 use super::{Findings, Place, Reads, short};
 use crate::{
-    expression::ExpressionError,
     graph::{AgentWork, Drawing, Join, Node, OnError, Severity, Source, Who, Work},
     id::{NodeId, PortName},
-    kind::{KeySpec, KeyType, Kind},
+    kind::{KeySpec, Kind},
     retry::RetryPolicy,
 };
 
@@ -313,189 +315,6 @@ impl<'a> Keys<'a, '_, '_> {
         }
     }
 
-    // -- one key of each type ---------------------------------------------------------------------
-
-    /// A text that says something; a blank one is as good as none.
-    fn line(&mut self, name: &'static str) -> Option<&'a str> {
-        let spec = self.spec(name)?;
-        let text = match self.value(name) {
-            None => "",
-            Some(Value::String(text)) => text.as_str(),
-            Some(_) => {
-                self.wrong_type(spec, "text");
-                return None;
-            }
-        };
-        if !text.trim().is_empty() {
-            return Some(text);
-        }
-        if spec.required {
-            let message = format!("`{name}` is missing: {}", spec.help);
-            self.error("missing_key", name, message);
-        }
-        None
-    }
-
-    /// A template or an expression, as the table says.
-    fn source(&mut self, name: &'static str) -> Option<Source> {
-        let text = self.line(name)?;
-        let source = match self.spec(name)?.holds {
-            KeyType::Expression => Source::expression(text),
-            _ => Source::template(text),
-        };
-        self.taken_source(name, text, source)
-    }
-
-    fn taken_source(
-        &mut self,
-        key: &'static str,
-        text: &str,
-        source: Result<Source, ExpressionError>,
-    ) -> Option<Source> {
-        match source {
-            Ok(source) => {
-                self.reads.push(Reads {
-                    key,
-                    names: Arc::clone(&source.names),
-                });
-                Some(source)
-            }
-            Err(error) => {
-                let message = match error.line.filter(|_| text.contains('\n')) {
-                    Some(line) => format!("Line {line} of `{key}`: {}", error.message),
-                    None => format!("`{key}`: {}", error.message),
-                };
-                self.error("bad_expression", key, message);
-                None
-            }
-        }
-    }
-
-    fn model(&mut self) -> Option<&'a str> {
-        let model = self.line("model")?.trim();
-        match model.split_once(':') {
-            Some((provider, name)) if !provider.is_empty() && !name.is_empty() => Some(model),
-            _ => {
-                let message = format!(
-                    "`{}` is no model: write `provider:model`, like `rehearsal:default`.",
-                    short(model)
-                );
-                self.error("bad_model", "model", message);
-                None
-            }
-        }
-    }
-
-    fn integer(&mut self, name: &'static str) -> Option<u64> {
-        let spec = self.spec(name)?;
-        let value = self.value(name)?;
-        let KeyType::Integer { min, max, unit } = spec.holds else {
-            return None;
-        };
-        match whole(value) {
-            Some(number) if (min..=max).contains(&number) => u64::try_from(number).ok(),
-            Some(_) => {
-                let message = format!("`{name}` must be {min} to {max} {unit}.");
-                self.error("out_of_range", name, message);
-                None
-            }
-            None => {
-                self.wrong_type(spec, "a whole number");
-                None
-            }
-        }
-    }
-
-    fn number(&mut self, name: &'static str) -> Option<f64> {
-        let spec = self.spec(name)?;
-        let value = self.value(name)?;
-        let KeyType::Number { min, max } = spec.holds else {
-            return None;
-        };
-        match value.as_f64() {
-            Some(number) if (min..=max).contains(&number) => Some(number),
-            Some(_) => {
-                self.error(
-                    "out_of_range",
-                    name,
-                    format!("`{name}` must be {min} to {max}."),
-                );
-                None
-            }
-            None => {
-                self.wrong_type(spec, "a number");
-                None
-            }
-        }
-    }
-
-    fn flag(&mut self, name: &'static str) -> bool {
-        match (self.spec(name), self.value(name)) {
-            (_, Some(Value::Bool(flag))) => *flag,
-            (Some(spec), Some(_)) => {
-                self.wrong_type(spec, "true or false");
-                false
-            }
-            _ => false,
-        }
-    }
-
-    /// One of the words that the table names; the first of them where nothing is said.
-    fn choice(&mut self, name: &'static str) -> &'static str {
-        let Some(spec) = self.spec(name) else {
-            return "";
-        };
-        let KeyType::Choice(words) = spec.holds else {
-            return "";
-        };
-        let first = words.first().copied().unwrap_or_default();
-        match self.value(name) {
-            None => first,
-            Some(Value::String(raw)) => match words.iter().find(|word| *word == raw) {
-                Some(word) => word,
-                None => {
-                    let message = format!(
-                        "`{name}` must be one of {}, not `{}`.",
-                        words.join(", "),
-                        short(raw)
-                    );
-                    self.error("out_of_range", name, message);
-                    first
-                }
-            },
-            Some(_) => {
-                self.wrong_type(spec, &format!("one of {}", words.join(", ")));
-                first
-            }
-        }
-    }
-
-    fn words(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let spec = self.spec(name)?;
-        let words: Option<Vec<String>> = match self.value(name)? {
-            Value::Array(items) => items
-                .iter()
-                .map(|item| item.as_str().map(str::trim).filter(|word| !word.is_empty()))
-                .map(|word| word.map(str::to_owned))
-                .collect(),
-            _ => None,
-        };
-        if words.is_none() {
-            self.wrong_type(spec, "a list of words");
-        }
-        words
-    }
-
-    fn schema(&mut self) -> Option<Value> {
-        let spec = self.spec("output_schema")?;
-        let value = self.value("output_schema")?;
-        if !value.is_object() {
-            self.wrong_type(spec, "a JSON Schema, which is an object");
-            return None;
-        }
-        Some(value.clone())
-    }
-
     // -- small things -----------------------------------------------------------------------------
 
     fn spec(&self, name: &str) -> Option<&'static KeySpec> {
@@ -539,11 +358,4 @@ impl<'a> Keys<'a, '_, '_> {
         self.findings
             .warning(code, Place::Key(self.at, key), message.to_string());
     }
-}
-
-/// A whole number, also where it is written as `20.0`.
-fn whole(value: &Value) -> Option<i64> {
-    let whole =
-        |number: f64| (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(number as i64);
-    value.as_i64().or_else(|| value.as_f64().and_then(whole))
 }
