@@ -1,8 +1,9 @@
 //! The frame around every page: document, routes, contexts, layout.
 
 use leptos::prelude::*;
-use leptos_meta::{MetaTags, Stylesheet, Title, provide_meta_context};
+use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
+    SsrMode,
     components::{Route, Router, Routes},
     path,
 };
@@ -26,6 +27,10 @@ use crate::{
     },
 };
 
+/// Pages leave the server whole: what they show is read from memory and one file, which takes less
+/// time than a second piece of the answer would, and they can be read where no script runs.
+const WHOLE: SsrMode = SsrMode::Async;
+
 /// The document that the server renders. The browser takes over its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
@@ -37,6 +42,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="light dark"/>
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <script nonce=use_nonce() inner_html=theme::BEFORE_PAINT></script>
+                <HashedStylesheet id="leptos" options=options.clone()/>
                 <AutoReload options=options.clone()/>
                 <HydrationScripts options/>
                 <MetaTags/>
@@ -55,7 +61,6 @@ pub fn App() -> impl IntoView {
     provide_toasts();
     provide_crumb();
     view! {
-        <Stylesheet id="leptos" href="/pkg/troupe.css"/>
         <Title formatter=|text: String| if text.is_empty() { "Troupe".to_owned() } else { format!("{text} · Troupe") }/>
         <a class="skip" href="#page">"Skip to the page"</a>
         <Router>

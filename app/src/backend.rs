@@ -15,8 +15,9 @@ use leptos::prelude::use_context;
 
 use crate::{
     api::dto::{
-        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery, RunSnapshot,
-        RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery,
+        RunSnapshot, RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery,
+        WorkflowSummary,
     },
     error::ApiError,
 };
@@ -28,13 +29,28 @@ pub trait Backend: Send + Sync + 'static {
     async fn overview(&self, actor: &Actor) -> Result<Overview, ApiError>;
 
     /// Workflows, newest change first.
-    async fn workflows(&self, actor: &Actor, query: WorkflowQuery) -> Result<Page<WorkflowSummary>, ApiError>;
+    async fn workflows(
+        &self,
+        actor: &Actor,
+        query: WorkflowQuery,
+    ) -> Result<Page<WorkflowSummary>, ApiError>;
     /// One workflow in its newest version, or in the one named.
-    async fn workflow(&self, actor: &Actor, id: WorkflowId, version: Option<u32>) -> Result<WorkflowDetail, ApiError>;
+    async fn workflow(
+        &self,
+        actor: &Actor,
+        id: WorkflowId,
+        version: Option<u32>,
+    ) -> Result<WorkflowDetail, ApiError>;
     /// Stores a new workflow. A drawing with problems may be stored, not run.
     async fn create_workflow(&self, actor: &Actor, drawing: Drawing) -> Result<Saved, ApiError>;
     /// Stores a new version on top of `expected`; `Conflict` when somebody else was faster.
-    async fn save_workflow(&self, actor: &Actor, id: WorkflowId, expected: u32, drawing: Drawing) -> Result<Saved, ApiError>;
+    async fn save_workflow(
+        &self,
+        actor: &Actor,
+        id: WorkflowId,
+        expected: u32,
+        drawing: Drawing,
+    ) -> Result<Saved, ApiError>;
     /// A copy under a new name.
     async fn duplicate_workflow(&self, actor: &Actor, id: WorkflowId) -> Result<Saved, ApiError>;
     /// Hides a workflow from every list; its runs stay. `restore_workflow` takes that back.
@@ -76,6 +92,8 @@ pub trait Backend: Send + Sync + 'static {
 pub fn backend() -> Result<(Arc<dyn Backend>, Actor), ApiError> {
     match (use_context::<Arc<dyn Backend>>(), use_context::<Actor>()) {
         (Some(backend), Some(actor)) => Ok((backend, actor)),
-        (None, _) | (_, None) => Err(ApiError::internal("The page was asked for outside the server.")),
+        (None, _) | (_, None) => Err(ApiError::internal(
+            "The page was asked for outside the server.",
+        )),
     }
 }

@@ -14,6 +14,7 @@ pub mod error_view;
 pub mod event_line;
 pub mod event_list;
 pub mod field;
+pub mod go_to;
 pub mod icon;
 pub mod import;
 pub mod markdown;

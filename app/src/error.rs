@@ -54,7 +54,12 @@ pub enum ErrorKind {
 impl ApiError {
     /// An error of this kind.
     pub fn new(kind: ErrorKind, code: &str, message: impl Into<String>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), detail: serde_json::Value::Null }
+        Self {
+            kind,
+            code: code.into(),
+            message: message.into(),
+            detail: serde_json::Value::Null,
+        }
     }
 
     /// The same, with what programs need to go on.
@@ -65,7 +70,11 @@ impl ApiError {
 
     /// There is no such thing.
     pub fn not_found(what: &str) -> Self {
-        Self::new(ErrorKind::NotFound, "not_found", format!("There is no such {what}. It may have been deleted, or the address is wrong."))
+        Self::new(
+            ErrorKind::NotFound,
+            "not_found",
+            format!("There is no such {what}. It may have been deleted, or the address is wrong."),
+        )
     }
 
     /// Our fault; `message` says what did not work, the log says why.
@@ -100,10 +109,14 @@ impl FromServerFnError for ApiError {
                 "unreachable",
                 "The server does not answer. Nothing was changed; try again when the light is green.",
             ),
-            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => {
-                Self::new(ErrorKind::BadRequest, "bad_arguments", format!("The request could not be read: {reason}."))
-            }
-            other => Self::internal(format!("Something went wrong between page and server: {other}.")),
+            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => Self::new(
+                ErrorKind::BadRequest,
+                "bad_arguments",
+                format!("The request could not be read: {reason}."),
+            ),
+            other => Self::internal(format!(
+                "Something went wrong between page and server: {other}."
+            )),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! The promise to pages: load a snapshot that says at which `head` it was read, register `on_event`,
 //! call [`Live::catch_up`] with that head, pass over events up to it, and no event is missed.
 
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod kept;
 pub mod session;
 #[cfg(feature = "hydrate")]
 mod wire;

@@ -66,7 +66,7 @@ pub fn RunView(
     set_crumb(move || Some(name.clone()));
     view! {
         <Title text=title/>
-        <div class="run" data-chosen=move || selection.is_chosen().to_string() data-status=move || watch.run(|run| run.state.name())>
+        <div class="run-page" data-chosen=move || selection.is_chosen().to_string() data-status=move || watch.run(|run| run.state.name())>
             <Header watch selection/>
             <div class="run-work">
                 <Graph watch selection/>

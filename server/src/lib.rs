@@ -3,6 +3,9 @@
 //! Reading order: [`startup`] (what there is, as an annotated list) · [`engine`] (the loop that owns
 //! every run) · [`store`] (truth) · [`agent`] and [`llm`] (the work) · [`web`] (the doors).
 
+// Pages are deep types; what renders them nests as deep.
+#![recursion_limit = "512"]
+
 pub mod agent;
 pub mod backend;
 pub mod bus;

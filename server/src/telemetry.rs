@@ -6,13 +6,21 @@ use tracing_subscriber::EnvFilter;
 /// Sets up the log by a filter like `info` or `server=debug`. Commands other than `serve` keep quiet
 /// below warnings unless they are told otherwise.
 pub fn init(filter: &Option<String>, serving: bool) {
-    let usual = if serving { "info" } else { "warn" };
+    // The layout library tells every step it takes.
+    let usual = if serving { "info,rust_sugiyama=warn" } else { "warn" };
     let filter = filter.as_deref().unwrap_or(usual);
     let (filter, bad) = match EnvFilter::try_new(filter) {
         Ok(good) => (good, None),
         Err(error) => (EnvFilter::new(usual), Some(error)),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).compact().init();
+    let coloured = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(coloured)
+        .with_target(false)
+        .compact()
+        .init();
     if let Some(error) = bad {
         tracing::warn!(%error, "TROUPE_LOG is not used");
     }

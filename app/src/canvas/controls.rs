@@ -51,25 +51,33 @@ pub fn ZoomControls(
     minimap: RwSignal<bool>,
 ) -> impl IntoView {
     let zoom = handle.zoom;
-    let by = move |factor: f64| handle.with(|stage| stage.model.zoom_by(factor, now_ms()));
+    let by = move |factor: f64| {
+        handle.with(|stage| stage.model.zoom_by(factor, now_ms()));
+    };
+    let reset = move || {
+        handle.with(|stage| stage.model.zoom_reset(now_ms()));
+    };
+    let fit = move |()| {
+        handle.with(|stage| stage.model.fit(now_ms()));
+    };
     Effect::new(move |_| {
         let on = minimap.get();
         handle.with(|stage| stage.show_minimap(on));
     });
     view! {
         <div class="controls" role="group" aria-label="Zoom">
-            <Control name="zoom-out" label="Zoom out (−)" glyph=Glyph::Minus on_press=move |()| drop(by(1.0 / ZOOM_STEP))/>
+            <Control name="zoom-out" label="Zoom out (−)" glyph=Glyph::Minus on_press=move |()| by(1.0 / ZOOM_STEP)/>
             <button
                 class="control zoom"
                 type="button"
                 data-control="zoom-reset"
                 title="Life size (0)"
-                on:click=move |_| drop(handle.with(|stage| stage.model.zoom_reset(now_ms())))
+                on:click=move |_| reset()
             >
                 {move || format!("{:.0} %", zoom.get() * 100.0)}
             </button>
-            <Control name="zoom-in" label="Zoom in (+)" glyph=Glyph::Plus on_press=move |()| drop(by(ZOOM_STEP))/>
-            <Control name="fit" label="Show everything (1)" glyph=Glyph::Fit on_press=move |()| drop(handle.with(|stage| stage.model.fit(now_ms())))/>
+            <Control name="zoom-in" label="Zoom in (+)" glyph=Glyph::Plus on_press=move |()| by(ZOOM_STEP)/>
+            <Control name="fit" label="Show everything (1)" glyph=Glyph::Fit on_press=fit/>
             <Control
                 name="minimap"
                 label="Small map (m)"

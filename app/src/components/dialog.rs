@@ -21,17 +21,7 @@ pub fn Dialog(
 ) -> impl IntoView {
     let node = NodeRef::<html::Dialog>::new();
     let children = StoredValue::new(children);
-    Effect::new(move |_| {
-        let (Some(dialog), open) = (node.get(), open.get()) else {
-            return;
-        };
-        if open && !dialog.open() {
-            // Only a dialog outside the page refuses to open; then there is nobody to see it.
-            let _opened = dialog.show_modal();
-        } else if !open && dialog.open() {
-            dialog.close();
-        }
-    });
+    follow(node, open);
     view! {
         <dialog
             class="dialog"
@@ -57,4 +47,22 @@ pub fn Dialog(
             </Show>
         </dialog>
     }
+}
+
+/// Opens and closes the element with the signal. A frame later, because the browser looks for what to
+/// focus when it opens, and the content has to stand there by then.
+pub(super) fn follow(node: NodeRef<html::Dialog>, open: RwSignal<bool>) {
+    Effect::new(move |_| {
+        let (Some(dialog), wanted) = (node.get(), open.get()) else {
+            return;
+        };
+        request_animation_frame(move || {
+            if wanted && !dialog.open() {
+                // Only a dialog outside the page refuses to open; then there is nobody to see it.
+                let _opened = dialog.show_modal();
+            } else if !wanted && dialog.open() {
+                dialog.close();
+            }
+        });
+    });
 }

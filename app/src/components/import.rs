@@ -2,10 +2,10 @@
 
 use domain::graph::{Problem, Severity};
 use leptos::{html, prelude::*};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{
-    badge::StatusGlyph, button::Button, dialog::Dialog, error_view::ErrorView, icon::Glyph,
+    badge::StatusGlyph, button::Button, dialog::Dialog, error_view::ErrorView, go_to::use_go_to,
+    icon::Glyph,
 };
 use crate::{
     api,
@@ -38,9 +38,9 @@ pub fn ImportButton() -> impl IntoView {
     let open = RwSignal::new(false);
     let chosen = RwSignal::new(None::<Chosen>);
     let wrong = RwSignal::new(None::<Wrong>);
-    let navigate = use_navigate();
-    let import = Action::new_unsync(move |as_draft: &bool| {
-        let (as_draft, navigate) = (*as_draft, navigate.clone());
+    let to = use_go_to();
+    let import = Action::new(move |as_draft: &bool| {
+        let as_draft = *as_draft;
         async move {
             let Some(Chosen { text, .. }) = chosen.get_untracked() else {
                 return;
@@ -48,10 +48,7 @@ pub fn ImportButton() -> impl IntoView {
             match api::import_workflow(text, as_draft).await {
                 Ok(Imported::Saved { saved }) => {
                     open.set(false);
-                    navigate(
-                        &format!("/workflows/{}", saved.id),
-                        NavigateOptions::default(),
-                    );
+                    to.go(format!("/workflows/{}", saved.id));
                 }
                 Ok(Imported::Refused {
                     problems,

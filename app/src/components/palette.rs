@@ -5,6 +5,7 @@ use leptos::{ev::KeyboardEvent, html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{
+    dialog::follow,
     icon::{Glyph, Icon},
     shortcuts::{GO_TO, use_shortcuts},
     starter::{Starter, StarterDialog, use_starter},
@@ -95,16 +96,7 @@ pub fn Palette() -> impl IntoView {
     let open = use_shortcuts().palette;
     let starter = use_starter();
     let node = NodeRef::<html::Dialog>::new();
-    Effect::new(move |_| {
-        let (Some(dialog), open) = (node.get(), open.get()) else {
-            return;
-        };
-        if open && !dialog.open() {
-            let _opened = dialog.show_modal();
-        } else if !open && dialog.open() {
-            dialog.close();
-        }
-    });
+    follow(node, open);
     view! {
         <dialog
             class="palette"

@@ -5,7 +5,6 @@ use domain::{
     id::WorkflowId,
 };
 use leptos::{ev::SubmitEvent, prelude::*};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 use serde_json::{Map, Number, Value};
 
 use super::{
@@ -13,6 +12,7 @@ use super::{
     dialog::Dialog,
     error_view::ErrorView,
     field::Field,
+    go_to::use_go_to,
     icon::Glyph,
 };
 use crate::{api, api::dto, error::ApiError};
@@ -106,7 +106,8 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
     let fields = inputs
         .iter()
         .zip(&texts)
-        .map(|(spec, text)| view! { <InputField spec=spec.clone() text=*text wrong/> })
+        .enumerate()
+        .map(|(at, (spec, text))| view! { <InputField spec=spec.clone() text=*text wrong first={at == 0}/> })
         .collect_view();
     let nothing = inputs.is_empty();
     let submit = move |event: SubmitEvent| {
@@ -137,6 +138,7 @@ fn InputField(
     spec: InputSpec,
     text: RwSignal<String>,
     wrong: RwSignal<Vec<(String, String)>>,
+    first: bool,
 ) -> impl IntoView {
     let InputSpec {
         name,
@@ -164,12 +166,12 @@ fn InputField(
     let control = {
         let id = id.clone();
         match holds {
-            InputType::String => view! { <input id=id aria-describedby=help_id type="text" bind:value=text/> }.into_any(),
-            InputType::Number => view! { <input id=id aria-describedby=help_id type="text" inputmode="decimal" bind:value=text/> }.into_any(),
-            InputType::Text => view! { <textarea id=id aria-describedby=help_id rows="5" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
-            InputType::Json => view! { <textarea id=id aria-describedby=help_id class="mono" rows="5" spellcheck="false" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
+            InputType::String => view! { <input id=id autofocus=first aria-describedby=help_id type="text" bind:value=text/> }.into_any(),
+            InputType::Number => view! { <input id=id autofocus=first aria-describedby=help_id type="text" inputmode="decimal" bind:value=text/> }.into_any(),
+            InputType::Text => view! { <textarea id=id autofocus=first aria-describedby=help_id rows="5" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
+            InputType::Json => view! { <textarea id=id autofocus=first aria-describedby=help_id class="mono" rows="5" spellcheck="false" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
             InputType::Boolean => view! {
-                <select id=id aria-describedby=help_id prop:value=move || text.get() on:change:target=move |event| text.set(event.target().value())>
+                <select id=id autofocus=first aria-describedby=help_id prop:value=move || text.get() on:change:target=move |event| text.set(event.target().value())>
                     <option value="">"as the workflow says"</option>
                     <option value="true">"yes"</option>
                     <option value="false">"no"</option>
@@ -183,9 +185,8 @@ fn InputField(
 
 /// Starts a run and goes to it. Also for the places that start a workflow with one press.
 pub fn start_action() -> Action<(WorkflowId, Value), Result<(), ApiError>> {
-    let navigate = use_navigate();
-    Action::new_unsync(move |(workflow, input): &(WorkflowId, Value)| {
-        let navigate = navigate.clone();
+    let to = use_go_to();
+    Action::new(move |(workflow, input): &(WorkflowId, Value)| {
         let request = dto::StartRun {
             workflow: *workflow,
             input: input.clone(),
@@ -194,10 +195,7 @@ pub fn start_action() -> Action<(WorkflowId, Value), Result<(), ApiError>> {
         };
         async move {
             let accepted = api::start_run(request).await?;
-            navigate(
-                &format!("/runs/{}", accepted.id),
-                NavigateOptions::default(),
-            );
+            to.go(format!("/runs/{}", accepted.id));
             Ok(())
         }
     })

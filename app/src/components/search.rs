@@ -19,7 +19,7 @@ pub fn SearchField(path: &'static str, label: &'static str) -> impl IntoView {
     let text =
         Memo::new(move |_| query.with(|query| query.get_str("q").unwrap_or_default().to_owned()));
     let navigate = use_navigate();
-    let go = debounce(PAUSE, move |text: String| {
+    let mut go = debounce(PAUSE, move |text: String| {
         let mut params = query.get_untracked();
         params.remove("q");
         if !text.trim().is_empty() {
@@ -34,7 +34,6 @@ pub fn SearchField(path: &'static str, label: &'static str) -> impl IntoView {
             },
         );
     });
-    let go = StoredValue::new_local(go);
     view! {
         <form class="search" role="search" action=path method="get" on:submit=|event| event.prevent_default()>
             <input
@@ -46,8 +45,7 @@ pub fn SearchField(path: &'static str, label: &'static str) -> impl IntoView {
                 value=text.get_untracked()
                 prop:value=move || text.get()
                 on:input:target=move |event| {
-                    let text = event.target().value();
-                    go.update_value(|go| go(text));
+                    go(event.target().value());
                 }
             />
         </form>

@@ -20,12 +20,12 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    Connection, local_now,
+    Connection,
+    kept::Kept,
+    local_now,
     session::{Action, Input, Session},
 };
 
-/// Events that are kept for pages that load a snapshot while the stream goes on.
-const KEPT_EVENTS: usize = 2_000;
 /// Frames that wait to be sent. Only subscriptions and pings go out: a full queue means a dead socket.
 const OUTGOING: usize = 64;
 /// Events of one moment reach the pages together: a burst costs one update, not hundreds.
@@ -57,9 +57,7 @@ struct Inner {
     generation: u32,
     news: VecDeque<News>,
     gathering: bool,
-    /// `seq` that `kept` begins behind; before the stream begins, the oldest head of a page's snapshot.
-    kept_after: u64,
-    kept: VecDeque<Rc<Event>>,
+    kept: Kept,
     next_handler: u32,
     on_event: Vec<(u32, OnEvent)>,
     on_delta: Vec<(u32, WorkflowId, OnDelta)>,
@@ -87,8 +85,7 @@ impl Wire {
             generation: 0,
             news: VecDeque::new(),
             gathering: false,
-            kept_after: u64::MAX,
-            kept: VecDeque::new(),
+            kept: Kept::default(),
             next_handler: 0,
             on_event: Vec::new(),
             on_delta: Vec::new(),
@@ -103,21 +100,13 @@ impl Wire {
     /// Begins the stream behind `head`, once. The clock starts to tick.
     pub fn start(self, head: u64, server_now: Timestamp) {
         let Some(inner) = self.inner() else { return };
-        let after = {
-            let mut inner = inner.borrow_mut();
-            if inner.generation > 0 {
-                return;
-            }
-            // A page's snapshot may be a moment older than the figures at its top.
-            inner.kept_after = inner.kept_after.min(head);
-            let offset = server_now.0 - local_now().0;
-            inner.clock_offset_ms = if offset.abs() < CLOCK_TOLERANCE_MS {
-                0
-            } else {
-                offset
-            };
-            inner.kept_after
+        let Some(after) = inner.borrow_mut().kept.begin(head) else {
+            return;
         };
+        let offset = server_now.0 - local_now().0;
+        if offset.abs() >= CLOCK_TOLERANCE_MS {
+            inner.borrow_mut().clock_offset_ms = offset;
+        }
         self.feed(Input::Start { after });
         set_interval(
             move || {
@@ -163,26 +152,9 @@ impl Wire {
         let Some(inner) = self.inner() else {
             return true;
         };
-        let (complete, events) = {
-            let mut inner = inner.borrow_mut();
-            if inner.generation == 0 {
-                inner.kept_after = inner.kept_after.min(head);
-            }
-            let complete = head >= inner.kept_after;
-            (
-                complete,
-                inner
-                    .kept
-                    .iter()
-                    .filter(|event| event.seq > head)
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            )
-        };
-        if complete {
-            events.iter().for_each(|event| handle(event));
-        }
-        complete
+        let events = inner.borrow_mut().kept.since(head);
+        events.iter().flatten().for_each(|event| handle(event));
+        events.is_some()
     }
 
     fn register(self, add: impl FnOnce(&mut Inner, u32)) -> u32 {
@@ -333,7 +305,9 @@ impl Wire {
                     let event = Rc::new(*event);
                     let handlers: Vec<OnEvent> = {
                         let mut inner = inner.borrow_mut();
-                        keep(&mut inner, &event);
+                        let ahead_ms = event.at.0 - local_now().0;
+                        inner.clock_offset_ms = inner.clock_offset_ms.max(ahead_ms);
+                        inner.kept.push(event.clone());
                         inner
                             .on_event
                             .iter()
@@ -355,8 +329,8 @@ impl Wire {
                 News::Reload => {
                     let handlers: Vec<OnReload> = {
                         let mut inner = inner.borrow_mut();
-                        inner.kept.clear();
-                        inner.kept_after = inner.session.cursor();
+                        let cursor = inner.session.cursor();
+                        inner.kept.restart(cursor);
                         inner
                             .on_reload
                             .iter()
@@ -367,16 +341,6 @@ impl Wire {
                 }
             }
         }
-    }
-}
-
-fn keep(inner: &mut Inner, event: &Rc<Event>) {
-    inner.clock_offset_ms = inner.clock_offset_ms.max(event.at.0 - local_now().0);
-    inner.kept.push_back(event.clone());
-    if inner.kept.len() > KEPT_EVENTS
-        && let Some(oldest) = inner.kept.pop_front()
-    {
-        inner.kept_after = oldest.seq;
     }
 }
 

@@ -3,10 +3,7 @@
 use domain::{event::Event, event::Fact, graph::Drawing, run::RunEvent};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_query_map},
-};
+use leptos_router::hooks::use_query_map;
 
 use super::loaded::{Loaded, load, shown};
 use crate::{
@@ -14,6 +11,7 @@ use crate::{
     api::dto::{Page, WorkflowQuery, WorkflowSummary},
     components::{
         Button, ButtonLook, Empty, Glyph,
+        go_to::use_go_to,
         import::ImportButton,
         rows::{More, merge, rows},
         search::SearchField,
@@ -79,21 +77,15 @@ pub fn WorkflowsPage() -> impl IntoView {
 /// Makes an empty workflow and opens it.
 #[component]
 fn NewButton() -> impl IntoView {
-    let (navigate, toasts) = (use_navigate(), use_toasts());
-    let create = Action::new_unsync(move |(): &()| {
-        let navigate = navigate.clone();
-        async move {
-            let drawing = Drawing {
-                name: "Untitled workflow".into(),
-                ..Drawing::default()
-            };
-            match api::create_workflow(drawing).await {
-                Ok(saved) => navigate(
-                    &format!("/workflows/{}", saved.id),
-                    NavigateOptions::default(),
-                ),
-                Err(error) => toasts.fail(&error),
-            }
+    let (to, toasts) = (use_go_to(), use_toasts());
+    let create = Action::new(move |(): &()| async move {
+        let drawing = Drawing {
+            name: "Untitled workflow".into(),
+            ..Drawing::default()
+        };
+        match api::create_workflow(drawing).await {
+            Ok(saved) => to.go(format!("/workflows/{}", saved.id)),
+            Err(error) => toasts.fail(&error),
         }
     });
     view! {

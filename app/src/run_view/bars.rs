@@ -92,7 +92,7 @@ const STEPS_MS: [u64; 22] = [
 ];
 
 /// Most marks on an axis.
-const MOST_MARKS: u64 = 8;
+const MOST_MARKS: u64 = 5;
 
 /// The axis for a time. It grows in whole steps, so that bars stand still while time goes on.
 pub fn axis(elapsed_ms: u64) -> Axis {
@@ -174,7 +174,7 @@ mod tests {
         ] {
             let axis = axis(elapsed);
             assert!(axis.span_ms >= elapsed, "{elapsed}: {axis:?}");
-            assert!(axis.marks().count() <= 9, "{elapsed}: {axis:?}");
+            assert!(axis.marks().count() <= 6, "{elapsed}: {axis:?}");
             assert!(
                 elapsed < 1_000 || axis.span_ms <= elapsed.saturating_mul(2),
                 "{elapsed}: {axis:?}"

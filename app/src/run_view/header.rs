@@ -44,7 +44,8 @@ fn Figures(watch: Watch) -> impl IntoView {
     });
     let progress = Memo::new(move |_| watch.whole(said::progress));
     let tokens = Memo::new(move |_| watch.whole(domain::run::Run::tokens));
-    let cost = Memo::new(move |_| watch.whole(domain::run::Run::cost));
+    let exact_cost = Memo::new(move |_| watch.whole(domain::run::Run::cost));
+    let cost = Memo::new(move |_| watch.whole(said::cost));
     let (by, at, version) =
         watch.peek(|run| (run.started_by.clone(), run.created_at, run.workflow_version));
     view! {
@@ -59,9 +60,7 @@ fn Figures(watch: Watch) -> impl IntoView {
             </div>
             <div>
                 <dt>"Cost"</dt>
-                <dd class="number" title=move || cost.get().map(|cost| format!("${cost}"))>
-                    {move || cost.get().map_or_else(|| "unknown".to_owned(), words::money)}
-                </dd>
+                <dd class="number" title=move || exact_cost.get().map(|cost| format!("${cost}"))>{cost}</dd>
             </div>
             <div>
                 <dt>"Started"</dt>

@@ -104,8 +104,13 @@ fn Failure(watch: Watch, selection: Selection, error: RunError) -> impl IntoView
     }
 }
 
+/// All of a run can be megabytes: while it goes on they are written once a second, not with each event.
 #[component]
 fn RawRun(watch: Watch) -> impl IntoView {
-    let text = Memo::new(move |_| watch.whole(pretty));
+    let second = Memo::new(move |_| watch.now.get().0.div_euclid(1_000));
+    let text = Memo::new(move |_| {
+        second.track();
+        watch.run(pretty)
+    });
     move || view! { <JsonView text=text.get() what="the run"/> }
 }

@@ -146,6 +146,43 @@ pub fn note(task: &Task, now: Timestamp) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
+/// A mark on the axis: `0`, `500 ms`, `15 s`, `2 min`, `1 h 30 min`, `3 d`.
+pub fn mark(ms: u64) -> String {
+    let part = |count: u64, unit: &str| (count > 0).then(|| format!("{count} {unit}"));
+    let parts = [
+        part(ms / 86_400_000, "d"),
+        part(ms / 3_600_000 % 24, "h"),
+        part(ms / 60_000 % 60, "min"),
+        part(ms / 1_000 % 60, "s"),
+        part(ms % 1_000, "ms"),
+    ];
+    let said = parts
+        .into_iter()
+        .flatten()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ");
+    if said.is_empty() {
+        "0".to_owned()
+    } else {
+        said
+    }
+}
+
+/// What a run cost so far. Nothing is known before the first model has answered.
+pub fn cost(run: &Run) -> String {
+    let answered = run
+        .tasks
+        .values()
+        .flat_map(|task| &task.attempts)
+        .any(|attempt| attempt.records().next().is_some());
+    match run.cost() {
+        Some(cost) => words::money(cost),
+        None if answered => "unknown".to_owned(),
+        None => "none yet".to_owned(),
+    }
+}
+
 /// What a run is about to the reader: `3 of 5 done, 1 running`.
 pub fn progress(run: &Run) -> String {
     let all = run.tasks.len() as u64;
@@ -250,6 +287,21 @@ mod tests {
             1 of 2 tasks done
             2 of 2 tasks done"#]]
         .assert_eq(&lines.join("\n"));
+    }
+
+    #[test]
+    fn marks_are_whole() {
+        let marks = [
+            0, 50, 1_000, 1_500, 90_000, 3_600_000, 5_400_000, 90_000_000,
+        ]
+        .map(mark);
+        expect![[""]].assert_eq(&marks.join(" · "));
+    }
+
+    #[test]
+    fn cost_is_unknown_only_where_there_was_something_to_pay() {
+        assert_eq!(cost(&state_after(9)), "none yet");
+        assert_eq!(cost(&state_after(19)), "unknown");
     }
 
     #[test]

@@ -140,7 +140,7 @@ fn AxisMarks(watch: Watch) -> impl IntoView {
         axis.get()
             .marks()
             .filter(|at| *at < span_ms)
-            .map(|at| view! { <span class="mark" style=format!("--at:{at}")>{words::duration(at)}</span> })
+            .map(|at| view! { <span class="mark" style=format!("--at:{at}")>{said::mark(at)}</span> })
             .collect_view()
     };
     view! {

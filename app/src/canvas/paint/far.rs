@@ -2,16 +2,18 @@
 //! and scaled with the view, and drawn anew when the view leaves it or comes to rest; what is dragged is
 //! drawn over it, on a picture of its own.
 
+mod colours;
+
 use leptos::prelude::{document, window};
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlElement};
 
+pub use self::colours::Colours;
 use super::STRAIGHT_BELOW;
 use crate::canvas::{
     dom,
     geometry::{Rect, rect},
     model::{Dirty, Model},
-    status::Tint,
     viewport::{Pane, View},
 };
 use domain::kind::Kind;
@@ -26,52 +28,6 @@ const STRETCH: f64 = 1.6;
 const MOST_ON_TOP: usize = 400;
 /// Finer than this nobody sees it, and it takes time.
 const MOST_PIXELS_PER_PIXEL: f64 = 2.0;
-
-/// Colours of the theme, read from the page once and again when it changes.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Colours {
-    /// A box without a state.
-    pub plain: String,
-    /// Its outline, and edges.
-    pub line: String,
-    /// What is selected.
-    pub accent: String,
-    /// A note.
-    pub note: String,
-    /// By tint, in the order of `Tint::ALL`.
-    pub tints: [String; 8],
-}
-
-impl Colours {
-    /// What the page says.
-    pub fn of(root: &HtmlElement) -> Self {
-        let style = window().get_computed_style(root).ok().flatten();
-        let read = |name: &str| {
-            style
-                .as_ref()
-                .and_then(|style| style.get_property_value(name).ok())
-                .map(|value| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
-                .unwrap_or_else(|| "gray".to_owned())
-        };
-        Self {
-            plain: read("--canvas-box"),
-            line: read("--edge"),
-            accent: read("--accent"),
-            note: read("--canvas-note"),
-            tints: Tint::ALL.map(|tint| match tint {
-                Tint::None => read("--canvas-box"),
-                Tint::Idle => read("--canvas-box"),
-                Tint::Run => read("--run"),
-                Tint::Wait => read("--wait"),
-                Tint::Ok => read("--ok"),
-                Tint::Fail => read("--fail"),
-                Tint::Muted => read("--line"),
-                Tint::Unknown => read("--warn"),
-            }),
-        }
-    }
-}
 
 /// The picture and what is drawn over it.
 pub struct Far {

@@ -1,0 +1,115 @@
+//! `/workflows/:id`: draw a workflow. Loads it, saves it by itself, and lays the canvas out between what
+//! can be added (left) and what is selected (right).
+
+mod banner;
+mod diff;
+mod inspector;
+mod kinds;
+mod label;
+mod saving;
+mod search;
+mod state;
+mod strip;
+mod toolbar;
+
+use domain::{graph::layout::place_missing, id::WorkflowId};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{components::A, hooks::use_params_map};
+
+use self::{
+    banner::ConflictBanner, inspector::Inspector, kinds::Kinds, label::LabelField, saving::Saver,
+    search::AddSearch, state::Editor, strip::Strip, toolbar::Toolbar,
+};
+use crate::{
+    api,
+    api::dto::WorkflowDetail,
+    canvas::{Canvas, keyboard::SHOWN},
+    components::{Empty, ErrorView, Loading, Shortcut, top_bar::set_crumb, use_shortcuts},
+    error::{ApiError, ErrorKind},
+};
+
+/// The page of one workflow.
+#[component]
+pub fn EditorPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let detail = Resource::new_blocking(move || id.get(), load);
+    view! {
+        <Suspense fallback=Loading>
+            {move || Suspend::new(async move {
+                match detail.await {
+                    Ok(detail) => view! { <EditorView detail/> }.into_any(),
+                    Err(error) => view! { <NoWorkflow error retry=move |()| detail.refetch()/> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// An address that is no id names no workflow.
+async fn load(id: String) -> Result<WorkflowDetail, ApiError> {
+    let id: WorkflowId = id.parse().map_err(|_| ApiError::not_found("workflow"))?;
+    api::workflow(id, None).await
+}
+
+#[component]
+fn NoWorkflow(error: ApiError, #[prop(into)] retry: Callback<()>) -> impl IntoView {
+    if error.kind == ErrorKind::NotFound {
+        return view! {
+            <Title text="No such workflow"/>
+            <h1 class="only-said">"No such workflow"</h1>
+            <Empty title=error.message><A href="/workflows">"All workflows"</A></Empty>
+        }
+        .into_any();
+    }
+    view! {
+        <Title text="Workflow"/>
+        <h1 class="only-said">"Workflow"</h1>
+        <ErrorView error retry/>
+    }
+    .into_any()
+}
+
+#[component]
+fn EditorView(detail: WorkflowDetail) -> impl IntoView {
+    let WorkflowDetail {
+        id,
+        version,
+        mut drawing,
+        ..
+    } = detail;
+    place_missing(&mut drawing);
+    let editor = Editor::new(drawing);
+    let saver = Saver::new(id, version, editor);
+    let name = Memo::new(move |_| editor.drawing(|drawing| drawing.name.clone()));
+    set_crumb(move || Some(name.get()));
+    use_shortcuts().register(SHOWN.map(|(keys, does)| Shortcut {
+        keys,
+        does,
+        group: "Canvas",
+    }));
+    let panel = RwSignal::new(false);
+    view! {
+        <Title text=move || name.get()/>
+        <h1 class="only-said">{move || name.get()}</h1>
+        <div class="editor" data-panel=move || if panel.get() { "open" } else { "closed" }>
+            <Kinds editor/>
+            <section class="editor-canvas" aria-label="Canvas">
+                <Canvas
+                    document=editor.document
+                    problems=editor.counts()
+                    handle=editor.handle
+                    on_ask=move |ask| editor.answer(ask)
+                />
+                <Toolbar editor saver workflow=id/>
+                <ConflictBanner editor saver/>
+                <AddSearch editor/>
+                <LabelField editor/>
+            </section>
+            <Inspector editor panel/>
+            <Strip editor saver/>
+            <p class="only-said" role="status" aria-live="polite">{move || editor.said.get()}</p>
+        </div>
+    }
+}
