@@ -33,3 +33,11 @@ pub(crate) fn answer<T>(
     }
     result
 }
+
+/// What an address that is no id answers: there is no such thing, with the status that says so.
+pub(crate) fn missing<T>(what: &str) -> Result<T, crate::error::ApiError> {
+    let refusal = Err(crate::error::ApiError::not_found(what));
+    #[cfg(feature = "ssr")]
+    let refusal = answer(refusal);
+    refusal
+}

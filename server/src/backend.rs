@@ -10,8 +10,9 @@ use std::{sync::Arc, time::Duration};
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery, RunSnapshot,
-        RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery,
+        RunSnapshot, RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery,
+        WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -56,8 +57,16 @@ pub struct Product {
 
 impl Product {
     /// Asks the kernel for something and waits until that is durable.
-    async fn command(&self, actor: &Actor, command: Command, key: Option<StartKey>) -> Result<Receipt, ApiError> {
-        let input = Input::Command { by: actor.name.clone(), command };
+    async fn command(
+        &self,
+        actor: &Actor,
+        command: Command,
+        key: Option<StartKey>,
+    ) -> Result<Receipt, ApiError> {
+        let input = Input::Command {
+            by: actor.name.clone(),
+            command,
+        };
         let submitted = tokio::time::timeout(COMMIT_WITHIN, self.kernel.submit_with(input, key));
         match submitted.await {
             Ok(Ok(receipt)) => Ok(receipt),
@@ -92,7 +101,10 @@ fn refused(refusal: &Refusal) -> ApiError {
 /// An error text as a sentence: a capital first, a point last.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let first: String = letters
+        .next()
+        .map(|first| first.to_uppercase().collect())
+        .unwrap_or_default();
     let end = if text.ends_with('.') { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
@@ -113,12 +125,12 @@ fn broken(error: StoreError) -> ApiError {
         | StoreError::Newer { .. }
         | StoreError::OldSqlite(_)
         | StoreError::CannotOpen(_)
-        | StoreError::BadQuery(_) => {
-            ApiError::internal("The database refused. Nothing was changed; the server's log says why.")
-        }
-        StoreError::Unreadable(_) => {
-            ApiError::internal("What was stored cannot be read by this version. The server's log says what.")
-        }
+        | StoreError::BadQuery(_) => ApiError::internal(
+            "The database refused. Nothing was changed; the server's log says why.",
+        ),
+        StoreError::Unreadable(_) => ApiError::internal(
+            "What was stored cannot be read by this version. The server's log says what.",
+        ),
     }
 }
 
@@ -136,11 +148,20 @@ impl Backend for Product {
         recent_runs.truncate(10);
         let mut agents = self.agents(actor, false).await?;
         agents.truncate(200);
-        let events = EventQuery { limit: Some(50), ..EventQuery::default() };
-        let workflows = WorkflowQuery { limit: Some(6), ..WorkflowQuery::default() };
+        let events = EventQuery {
+            limit: Some(50),
+            ..EventQuery::default()
+        };
+        let workflows = WorkflowQuery {
+            limit: Some(6),
+            ..WorkflowQuery::default()
+        };
         let metrics = self.metrics.borrow().clone();
         Ok(Overview {
-            metrics: Metrics { head: self.store.head().await.map_err(broken)?, ..metrics },
+            metrics: Metrics {
+                head: self.store.head().await.map_err(broken)?,
+                ..metrics
+            },
             live_runs,
             recent_runs,
             agents,
@@ -152,11 +173,20 @@ impl Backend for Product {
         })
     }
 
-    async fn workflows(&self, _actor: &Actor, query: WorkflowQuery) -> Result<Page<WorkflowSummary>, ApiError> {
+    async fn workflows(
+        &self,
+        _actor: &Actor,
+        query: WorkflowQuery,
+    ) -> Result<Page<WorkflowSummary>, ApiError> {
         self.store.workflows(&query).await.map_err(broken)
     }
 
-    async fn workflow(&self, _actor: &Actor, id: WorkflowId, version: Option<u32>) -> Result<WorkflowDetail, ApiError> {
+    async fn workflow(
+        &self,
+        _actor: &Actor,
+        id: WorkflowId,
+        version: Option<u32>,
+    ) -> Result<WorkflowDetail, ApiError> {
         self.read_workflow(id, version).await
     }
 
@@ -164,7 +194,13 @@ impl Backend for Product {
         self.store_workflow(actor, drawing).await
     }
 
-    async fn save_workflow(&self, actor: &Actor, id: WorkflowId, expected: u32, drawing: Drawing) -> Result<Saved, ApiError> {
+    async fn save_workflow(
+        &self,
+        actor: &Actor,
+        id: WorkflowId,
+        expected: u32,
+        drawing: Drawing,
+    ) -> Result<Saved, ApiError> {
         self.store_version(actor, id, expected, drawing).await
     }
 
@@ -224,17 +260,24 @@ impl Backend for Product {
     }
 
     async fn terminate_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError> {
-        self.move_agent(actor, id, Command::TerminateAgent(id)).await
+        self.move_agent(actor, id, Command::TerminateAgent(id))
+            .await
     }
 
-    async fn events(&self, _actor: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError> {
+    async fn events(
+        &self,
+        _actor: &Actor,
+        query: EventQuery,
+    ) -> Result<Page<EventFrame>, ApiError> {
         self.store.events(&query).await.map_err(broken)
     }
 
     async fn providers(&self, _actor: &Actor) -> Result<Vec<ProviderInfo>, ApiError> {
         let default = self.providers.default_model();
         let list = self.providers.list().into_iter().map(|about| {
-            let default_model = about.default_model.map(|model| format!("{}:{model}", about.name));
+            let default_model = about
+                .default_model
+                .map(|model| format!("{}:{model}", about.name));
             ProviderInfo {
                 is_default: default.is_some() && default == default_model,
                 name: about.name,

@@ -15,9 +15,14 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may read the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that may read the clock"
+    )]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
@@ -32,12 +37,16 @@ pub struct FixedClock {
 impl FixedClock {
     /// It is `at` now; needs a Tokio runtime.
     pub fn starting_at(at: Timestamp) -> Self {
-        Self { begin: tokio::time::Instant::now(), at }
+        Self {
+            begin: tokio::time::Instant::now(),
+            at,
+        }
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        self.at.plus_ms(u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX))
+        self.at
+            .plus_ms(u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }

@@ -50,7 +50,12 @@ pub struct LimitArgs {
     #[arg(long, env = "TROUPE_MAX_AGENTS", default_value_t = 10_000, hide = true)]
     pub max_agents: usize,
     /// Most tasks at work at once.
-    #[arg(long, env = "TROUPE_MAX_PARALLEL", default_value_t = 10_000, hide = true)]
+    #[arg(
+        long,
+        env = "TROUPE_MAX_PARALLEL",
+        default_value_t = 10_000,
+        hide = true
+    )]
     pub max_parallel: usize,
 }
 
@@ -81,7 +86,9 @@ pub struct ServeArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum BadConfig {
     /// Anyone on the network could use the product.
-    #[error("{0} can be reached from other machines, and nobody has to log in yet: use 127.0.0.1 or [::1]")]
+    #[error(
+        "{0} can be reached from other machines, and nobody has to log in yet: use 127.0.0.1 or [::1]"
+    )]
     NotLoopback(SocketAddr),
     /// Nowhere to keep data.
     #[error("no data directory: set TROUPE_DATA, or HOME")]
@@ -97,7 +104,11 @@ impl DataArgs {
         if let Some(data) = &self.data {
             return Ok(std::path::absolute(data).unwrap_or_else(|_| data.clone()));
         }
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         set("XDG_DATA_HOME")
             .or_else(|| set("HOME").map(|home| home.join(".local/share")))
             .map(|base| base.join("troupe"))
@@ -108,21 +119,32 @@ impl DataArgs {
 impl LimitArgs {
     /// As the domain wants them.
     pub fn limits(&self) -> Limits {
-        Limits { max_agents: self.max_agents, max_parallel: self.max_parallel, ..Limits::default() }
+        Limits {
+            max_agents: self.max_agents,
+            max_parallel: self.max_parallel,
+            ..Limits::default()
+        }
     }
 }
 
 impl ProviderArgs {
     /// A key that is set and not blank.
     pub fn key(raw: &Option<String>) -> Option<ApiKey> {
-        raw.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(ApiKey::new)
+        raw.as_deref()
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .map(ApiKey::new)
     }
 }
 
 impl ServeArgs {
     /// Refuses what cannot work.
     pub fn check(&self) -> Result<(), BadConfig> {
-        if self.addr.ip().is_loopback() { Ok(()) } else { Err(BadConfig::NotLoopback(self.addr)) }
+        if self.addr.ip().is_loopback() {
+            Ok(())
+        } else {
+            Err(BadConfig::NotLoopback(self.addr))
+        }
     }
 
     /// The site files: as set, else `site` beside the binary.
@@ -131,7 +153,11 @@ impl ServeArgs {
             Some(site) => site.clone(),
             None => beside_binary("site"),
         };
-        if site.join("pkg").is_dir() { Ok(site) } else { Err(BadConfig::NoSite(site)) }
+        if site.join("pkg").is_dir() {
+            Ok(site)
+        } else {
+            Err(BadConfig::NoSite(site))
+        }
     }
 }
 

@@ -17,14 +17,16 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     telemetry::init(&cli.log, matches!(cli.command, Command::Serve(_)));
-    let done = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(
-        |runtime| match cli.command {
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| match cli.command {
             Command::Serve(serve) => runtime.block_on(cli::serve::serve(serve)),
             Command::Run(run) => runtime.block_on(cli::run::run(run)),
             Command::Check(check) => cli::check::check(&check),
             Command::Doctor(doctor) => runtime.block_on(cli::doctor::doctor(doctor)),
-        },
-    );
+        });
     match done {
         Ok(code) => code,
         Err(error) => {

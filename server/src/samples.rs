@@ -5,7 +5,10 @@ use domain::graph::{Drawing, layout::place_missing};
 
 /// The samples as workflow files, in the order in which lists show them.
 const FILES: [(&str, &str); 3] = [
-    ("research-write-review", include_str!("samples/research-write-review.json")),
+    (
+        "research-write-review",
+        include_str!("samples/research-write-review.json"),
+    ),
     ("three-experts", include_str!("samples/three-experts.json")),
     ("code-change", include_str!("samples/code-change.json")),
 ];
@@ -39,7 +42,11 @@ mod tests {
         assert_eq!(drawings.len(), FILES.len());
         for drawing in drawings {
             let (graph, problems) = check(&drawing);
-            assert!(graph.is_some() && problems.is_empty(), "{}: {problems:?}", drawing.name);
+            assert!(
+                graph.is_some() && problems.is_empty(),
+                "{}: {problems:?}",
+                drawing.name
+            );
         }
     }
 }

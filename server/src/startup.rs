@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::Context;
 use app::backend::Backend;
-use leptos::config::{Env, LeptosOptions};
 use domain::{frame::Metrics, id::WorkflowId, troupe::Limits};
+use leptos::config::{Env, LeptosOptions};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -123,20 +123,34 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     if matches!(settings.data, Data::Directory(_)) && store.workflow_count().await? == 0 {
         // The first sample is stored last: lists show the newest change first.
         for drawing in samples::drawings().iter().rev() {
-            store.create_workflow(WorkflowId(Uuid::now_v7()), drawing, "troupe", clock.now()).await?;
+            store
+                .create_workflow(WorkflowId(Uuid::now_v7()), drawing, "troupe", clock.now())
+                .await?;
         }
     }
 
     let recovered = recover(&*store, settings.limits, env!("CARGO_PKG_VERSION")).await?;
     for (run, reason) in &recovered.unreadable {
-        health.degrade("recovery", format!("Run {run} cannot go on: {reason}. The others do."));
+        health.degrade(
+            "recovery",
+            format!("Run {run} cannot go on: {reason}. The others do."),
+        );
     }
     let (kernel, inbox) = kernel::inbox();
     let (gauges, gauges_seen) = watch::channel(Gauges::default());
-    let desk = KernelDesk { kernel: kernel.clone(), bus: Arc::clone(&bus), streamed: streamed.clone() };
+    let desk = KernelDesk {
+        kernel: kernel.clone(),
+        bus: Arc::clone(&bus),
+        streamed: streamed.clone(),
+    };
     let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), desk);
-    let effects =
-        Effects::new(kernel.clone(), Arc::new(worker), workspaces.clone(), tracker.clone(), shutdown.child_token());
+    let effects = Effects::new(
+        kernel.clone(),
+        Arc::new(worker),
+        workspaces.clone(),
+        tracker.clone(),
+        shutdown.child_token(),
+    );
     let parts = kernel::Parts {
         store: Arc::clone(&store),
         bus: Arc::clone(&bus),
@@ -145,7 +159,8 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         gauges,
         shutdown: shutdown.child_token(),
     };
-    let kernel_task = tokio::spawn(Kernel::new(parts, recovered.troupe, recovered.inputs, effects, inbox).run());
+    let kernel_task =
+        tokio::spawn(Kernel::new(parts, recovered.troupe, recovered.inputs, effects, inbox).run());
 
     let (latest, metrics) = watch::channel(Metrics::default());
     let sources = metrics::Sources {
@@ -156,7 +171,12 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
     };
-    tracker.spawn(metrics::report(sources, Arc::clone(&bus), latest, shutdown.child_token()));
+    tracker.spawn(metrics::report(
+        sources,
+        Arc::clone(&bus),
+        latest,
+        shutdown.child_token(),
+    ));
 
     Ok(Running {
         kernel,
@@ -188,7 +208,12 @@ pub fn backend(running: &Running) -> Arc<dyn Backend> {
 }
 
 /// All doors of the product.
-pub fn router(running: &Running, args: &ServeArgs, address: SocketAddr, site: PathBuf) -> anyhow::Result<axum::Router> {
+pub fn router(
+    running: &Running,
+    args: &ServeArgs,
+    address: SocketAddr,
+    site: PathBuf,
+) -> anyhow::Result<axum::Router> {
     // Set by `./x dev`: pages then reload themselves after a rebuild.
     let watched = std::env::var_os("LEPTOS_WATCH").is_some();
     let leptos = LeptosOptions::builder()
@@ -206,7 +231,10 @@ pub fn router(running: &Running, args: &ServeArgs, address: SocketAddr, site: Pa
             entrance: web::Entrance::new(address, None)?,
             site,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            sockets: web::SocketRules { most: args.max_sockets as u64, ..web::SocketRules::default() },
+            sockets: web::SocketRules {
+                most: args.max_sockets as u64,
+                ..web::SocketRules::default()
+            },
             reload_port: watched.then(|| u16::try_from(leptos.reload_port).unwrap_or_default()),
         }),
         leptos,
@@ -222,19 +250,29 @@ pub fn router(running: &Running, args: &ServeArgs, address: SocketAddr, site: Pa
 /// Every provider that the settings name, and Rehearsal.
 pub fn providers(args: &ProviderArgs) -> anyhow::Result<Providers> {
     let mut providers = Providers::default();
-    let server = |name: &str, kind, base_url: String, key, default_model: Option<&str>| ServerSettings {
-        name: name.to_owned(),
-        kind,
-        base_url,
-        key,
-        default_model: default_model.map(str::to_owned),
-        app_url: None,
-        timeouts: Timeouts::default(),
-        clock: Arc::new(SystemClock),
-    };
+    let server =
+        |name: &str, kind, base_url: String, key, default_model: Option<&str>| ServerSettings {
+            name: name.to_owned(),
+            kind,
+            base_url,
+            key,
+            default_model: default_model.map(str::to_owned),
+            app_url: None,
+            timeouts: Timeouts::default(),
+            clock: Arc::new(SystemClock),
+        };
     if let Some(key) = ProviderArgs::key(&args.openrouter_api_key) {
-        let base = args.openrouter_base_url.clone().unwrap_or_else(|| "https://openrouter.ai/api/v1".to_owned());
-        let settings = server("openrouter", ProviderKind::Openrouter, base, Some(key), Some("openrouter/auto"));
+        let base = args
+            .openrouter_base_url
+            .clone()
+            .unwrap_or_else(|| "https://openrouter.ai/api/v1".to_owned());
+        let settings = server(
+            "openrouter",
+            ProviderKind::Openrouter,
+            base,
+            Some(key),
+            Some("openrouter/auto"),
+        );
         providers.add(Arc::new(OpenAi::new(settings)?));
     }
     let key = ProviderArgs::key(&args.openai_api_key);
@@ -243,11 +281,26 @@ pub fn providers(args: &ProviderArgs) -> anyhow::Result<Providers> {
             Some(_) => (ProviderKind::Compatible, None),
             None => (ProviderKind::Openai, Some("gpt-4.1-mini")),
         };
-        let base = args.openai_base_url.clone().unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
-        providers.add(Arc::new(OpenAi::new(server("openai", kind, base, key, default))?));
+        let base = args
+            .openai_base_url
+            .clone()
+            .unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
+        providers.add(Arc::new(OpenAi::new(server(
+            "openai", kind, base, key, default,
+        ))?));
     }
-    if let Some(host) = args.ollama_host.as_deref().filter(|host| !host.trim().is_empty()) {
-        let settings = server("ollama", ProviderKind::Compatible, ollama_url(host), None, None);
+    if let Some(host) = args
+        .ollama_host
+        .as_deref()
+        .filter(|host| !host.trim().is_empty())
+    {
+        let settings = server(
+            "ollama",
+            ProviderKind::Compatible,
+            ollama_url(host),
+            None,
+            None,
+        );
         providers.add(Arc::new(OpenAi::new(settings)?));
     }
     providers.add(Arc::new(Rehearsal::new(args.rehearsal_tps)));
@@ -262,17 +315,34 @@ fn data_directory(data: &Data) -> anyhow::Result<(PathBuf, Hold)> {
             (directory.clone(), Some(directory))
         }
     };
-    make_private(&directory).with_context(|| format!("the data directory {} cannot be made", directory.display()))?;
-    let lock = File::create(directory.join("lock"))
-        .with_context(|| format!("the data directory {} cannot be written", directory.display()))?;
-    lock.try_lock().map_err(|_| {
-        anyhow::anyhow!("another troupe uses {}: stop it, or choose another directory with --data", directory.display())
+    make_private(&directory)
+        .with_context(|| format!("the data directory {} cannot be made", directory.display()))?;
+    let lock = File::create(directory.join("lock")).with_context(|| {
+        format!(
+            "the data directory {} cannot be written",
+            directory.display()
+        )
     })?;
-    Ok((directory, Hold { _lock: lock, temporary }))
+    lock.try_lock().map_err(|_| {
+        anyhow::anyhow!(
+            "another troupe uses {}: stop it, or choose another directory with --data",
+            directory.display()
+        )
+    })?;
+    Ok((
+        directory,
+        Hold {
+            _lock: lock,
+            temporary,
+        },
+    ))
 }
 
 /// Readable by this user alone: it holds prompts, answers and, later, keys.
 fn make_private(directory: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }

@@ -7,7 +7,11 @@ use tracing_subscriber::EnvFilter;
 /// below warnings unless they are told otherwise.
 pub fn init(filter: &Option<String>, serving: bool) {
     // The layout library tells every step it takes.
-    let usual = if serving { "info,rust_sugiyama=warn" } else { "warn" };
+    let usual = if serving {
+        "info,rust_sugiyama=warn"
+    } else {
+        "warn"
+    };
     let filter = filter.as_deref().unwrap_or(usual);
     let (filter, bad) = match EnvFilter::try_new(filter) {
         Ok(good) => (good, None),

@@ -19,7 +19,9 @@ pub struct Workspaces {
 impl Workspaces {
     /// Below this data directory.
     pub fn below(data: &Path) -> Self {
-        Self { root: data.join("workspaces") }
+        Self {
+            root: data.join("workspaces"),
+        }
     }
 
     /// The directory of an agent, be it there or not.
@@ -33,7 +35,10 @@ impl Workspaces {
         let made = path.clone();
         tokio::task::spawn_blocking(move || {
             use std::os::unix::fs::DirBuilderExt;
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&made)
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&made)
         })
         .await
         .map_err(io::Error::other)??;

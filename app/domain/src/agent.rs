@@ -161,8 +161,14 @@ pub enum AgentEvent {
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 6] =
-        [Phase::Spawning, Phase::Idle, Phase::Working, Phase::Paused, Phase::Error, Phase::Terminated];
+    pub const ALL: [Phase; 6] = [
+        Phase::Spawning,
+        Phase::Idle,
+        Phase::Working,
+        Phase::Paused,
+        Phase::Error,
+        Phase::Terminated,
+    ];
 
     /// Its name in API, events and `data-status`.
     pub fn name(self) -> &'static str {
@@ -181,16 +187,26 @@ impl Phase {
         let legal = match self {
             Phase::Spawning => matches!(to, Phase::Idle | Phase::Error | Phase::Terminated),
             Phase::Idle => {
-                matches!(to, Phase::Working | Phase::Paused | Phase::Error | Phase::Terminated)
+                matches!(
+                    to,
+                    Phase::Working | Phase::Paused | Phase::Error | Phase::Terminated
+                )
             }
             Phase::Working => {
-                matches!(to, Phase::Idle | Phase::Paused | Phase::Error | Phase::Terminated)
+                matches!(
+                    to,
+                    Phase::Idle | Phase::Paused | Phase::Error | Phase::Terminated
+                )
             }
             Phase::Paused => matches!(to, Phase::Idle | Phase::Working | Phase::Terminated),
             Phase::Error => matches!(to, Phase::Idle | Phase::Terminated),
             Phase::Terminated => false,
         };
-        if legal { Ok(to) } else { Err(IllegalMove { from: self, to }) }
+        if legal {
+            Ok(to)
+        } else {
+            Err(IllegalMove { from: self, to })
+        }
     }
 }
 
@@ -218,7 +234,11 @@ impl Agent {
     /// The agent that an `agent.spawned` tells of; `None` for any other event.
     pub fn spawned(id: AgentId, at: Timestamp, event: &AgentEvent) -> Option<Self> {
         match event {
-            AgentEvent::Spawned { spec, on_demand, by: _ } => Some(Self {
+            AgentEvent::Spawned {
+                spec,
+                on_demand,
+                by: _,
+            } => Some(Self {
                 id,
                 spec: spec.clone(),
                 on_demand: *on_demand,
@@ -273,10 +293,12 @@ impl Agent {
                     | AgentState::Terminated { .. } => None,
                 },
             },
-            (AgentEvent::Error { error }, _) => AgentState::Error { error: error.clone() },
-            (AgentEvent::Terminated { reason }, _) => {
-                AgentState::Terminated { reason: reason.clone() }
-            }
+            (AgentEvent::Error { error }, _) => AgentState::Error {
+                error: error.clone(),
+            },
+            (AgentEvent::Terminated { reason }, _) => AgentState::Terminated {
+                reason: reason.clone(),
+            },
         };
         from.move_to(next.phase())?;
         Ok(next)
@@ -290,7 +312,10 @@ impl Agent {
         if had_work && self.working_on().is_none() {
             self.attempts_done += 1;
         }
-        if let AgentEvent::Idle { cost_usd: Some(cost) } = event {
+        if let AgentEvent::Idle {
+            cost_usd: Some(cost),
+        } = event
+        {
             self.cost_usd = self.cost_usd + *cost;
         }
         Ok(())
@@ -305,8 +330,11 @@ mod tests {
     fn the_moves_are_those_of_the_design() {
         let mut legal = Vec::new();
         for from in Phase::ALL {
-            let to: Vec<_> =
-                Phase::ALL.into_iter().filter(|to| from.move_to(*to).is_ok()).map(Phase::name).collect();
+            let to: Vec<_> = Phase::ALL
+                .into_iter()
+                .filter(|to| from.move_to(*to).is_ok())
+                .map(Phase::name)
+                .collect();
             legal.push(format!("{from} -> {}", to.join(" ")));
         }
         expect_test::expect![[r#"
@@ -321,7 +349,12 @@ mod tests {
 
     #[test]
     fn a_refused_move_names_both_states() {
-        let refused = Phase::Terminated.move_to(Phase::Idle).expect_err("gone is gone");
-        assert_eq!(refused.to_string(), "an agent that is terminated cannot become idle");
+        let refused = Phase::Terminated
+            .move_to(Phase::Idle)
+            .expect_err("gone is gone");
+        assert_eq!(
+            refused.to_string(),
+            "an agent that is terminated cannot become idle"
+        );
     }
 }

@@ -37,11 +37,20 @@ impl Roster {
         for agent in agents {
             match agent.state {
                 AgentState::Idle => {
-                    roster.idle.entry(sorted(&agent.spec.capabilities)).or_default().push_back(agent.id);
-                    roster.idle_by_name.insert(agent.spec.name.clone(), agent.id);
+                    roster
+                        .idle
+                        .entry(sorted(&agent.spec.capabilities))
+                        .or_default()
+                        .push_back(agent.id);
+                    roster
+                        .idle_by_name
+                        .insert(agent.spec.name.clone(), agent.id);
                 }
                 AgentState::Spawning => {
-                    *roster.spawning.entry(sorted(&agent.spec.capabilities)).or_default() += 1;
+                    *roster
+                        .spawning
+                        .entry(sorted(&agent.spec.capabilities))
+                        .or_default() += 1;
                 }
                 AgentState::Working { .. }
                 | AgentState::Paused { .. }
@@ -88,7 +97,11 @@ impl Roster {
     }
 }
 
-fn fitting<T>(groups: &BTreeMap<Vec<String>, T>, wanted: &[String], free: impl Fn(&T) -> bool) -> Option<Vec<String>> {
+fn fitting<T>(
+    groups: &BTreeMap<Vec<String>, T>,
+    wanted: &[String],
+    free: impl Fn(&T) -> bool,
+) -> Option<Vec<String>> {
     groups
         .iter()
         .filter(|(has, group)| free(group) && wanted.iter().all(|word| has.contains(word)))

@@ -113,9 +113,13 @@ impl EventSeverity {
 
     /// Reads what `name` wrote.
     pub fn parse(raw: &str) -> Option<Self> {
-        [EventSeverity::Info, EventSeverity::Warning, EventSeverity::Error]
-            .into_iter()
-            .find(|severity| severity.name() == raw)
+        [
+            EventSeverity::Info,
+            EventSeverity::Warning,
+            EventSeverity::Error,
+        ]
+        .into_iter()
+        .find(|severity| severity.name() == raw)
     }
 }
 
@@ -198,7 +202,10 @@ impl Fact {
             Fact::System(event) => serde_json::to_value(event),
         };
         // The enums hold only strings, numbers and JSON values: they always can be written.
-        value.and_then(serde_json::from_value).unwrap_or(Tagged { kind: String::new(), data: Value::Null })
+        value.and_then(serde_json::from_value).unwrap_or(Tagged {
+            kind: String::new(),
+            data: Value::Null,
+        })
     }
 }
 
@@ -208,9 +215,13 @@ impl Event {
         let Tagged { kind, data } = self.fact.tagged();
         let (workflow_id, run_id, task, agent_id) = match &self.fact {
             Fact::Run { run, workflow, .. } => (Some(*workflow), Some(*run), None, None),
-            Fact::Task { run, workflow, task, agent, .. } => {
-                (Some(*workflow), Some(*run), Some(task.clone()), *agent)
-            }
+            Fact::Task {
+                run,
+                workflow,
+                task,
+                agent,
+                ..
+            } => (Some(*workflow), Some(*run), Some(task.clone()), *agent),
             Fact::Agent { agent, .. } => (None, None, None, Some(*agent)),
             Fact::System(_) => (None, None, None, None),
         };
@@ -231,8 +242,23 @@ impl Event {
 
     /// Reads what `to_frame` wrote.
     pub fn from_frame(frame: EventFrame) -> Result<Self, UnreadableEvent> {
-        let EventFrame { seq, run_seq, at, kind, workflow_id, run_id, task, agent_id, data, .. } = frame;
-        let unreadable = |reason: String| UnreadableEvent { seq, kind: kind.clone(), reason };
+        let EventFrame {
+            seq,
+            run_seq,
+            at,
+            kind,
+            workflow_id,
+            run_id,
+            task,
+            agent_id,
+            data,
+            ..
+        } = frame;
+        let unreadable = |reason: String| UnreadableEvent {
+            seq,
+            kind: kind.clone(),
+            reason,
+        };
         let mut tagged = serde_json::Map::new();
         tagged.insert("type".into(), kind.clone().into());
         tagged.insert("data".into(), data);
@@ -243,22 +269,34 @@ impl Event {
                 workflow,
                 task,
                 agent,
-                event: serde_json::from_value(tagged).map_err(|error| unreadable(error.to_string()))?,
+                event: serde_json::from_value(tagged)
+                    .map_err(|error| unreadable(error.to_string()))?,
             },
             (Some(run), Some(workflow), None, _) => Fact::Run {
                 run,
                 workflow,
-                event: serde_json::from_value(tagged).map_err(|error| unreadable(error.to_string()))?,
+                event: serde_json::from_value(tagged)
+                    .map_err(|error| unreadable(error.to_string()))?,
             },
             (None, None, None, Some(agent)) => Fact::Agent {
                 agent,
-                event: serde_json::from_value(tagged).map_err(|error| unreadable(error.to_string()))?,
+                event: serde_json::from_value(tagged)
+                    .map_err(|error| unreadable(error.to_string()))?,
             },
             (None, None, None, None) => Fact::System(
                 serde_json::from_value(tagged).map_err(|error| unreadable(error.to_string()))?,
             ),
-            _ => return Err(unreadable("its run, workflow, task and agent do not fit together".into())),
+            _ => {
+                return Err(unreadable(
+                    "its run, workflow, task and agent do not fit together".into(),
+                ));
+            }
         };
-        Ok(Self { seq, run_seq, at, fact })
+        Ok(Self {
+            seq,
+            run_seq,
+            at,
+            fact,
+        })
     }
 }

@@ -20,7 +20,11 @@ pub struct BadId {
 
 impl BadId {
     fn new(what: &'static str, rule: &'static str, raw: &str) -> Self {
-        Self { what, rule, raw: raw.chars().take(80).collect() }
+        Self {
+            what,
+            rule,
+            raw: raw.chars().take(80).collect(),
+        }
     }
 }
 
@@ -131,7 +135,11 @@ impl PortName {
         if !raw.trim().is_empty() && raw.len() <= 64 && raw.chars().all(legal) {
             Ok(Self(raw.into()))
         } else {
-            Err(BadId::new("port name", "1 to 64 letters, digits, spaces, _ and -", raw))
+            Err(BadId::new(
+                "port name",
+                "1 to 64 letters, digits, spaces, _ and -",
+                raw,
+            ))
         }
     }
 
@@ -152,7 +160,11 @@ impl TaskName {
         if !raw.is_empty() && raw.len() <= 512 && raw.chars().all(|c| c.is_ascii_graphic()) {
             Ok(Self(raw.into()))
         } else {
-            Err(BadId::new("task name", "1 to 512 printable characters", raw))
+            Err(BadId::new(
+                "task name",
+                "1 to 512 printable characters",
+                raw,
+            ))
         }
     }
 }

@@ -18,7 +18,11 @@ impl fmt::Display for MicroUsd {
         let (whole, part) = (self.0 / 1_000_000, self.0 % 1_000_000);
         let digits = format!("{part:06}");
         let digits = digits.trim_end_matches('0');
-        if digits.is_empty() { write!(f, "{whole}") } else { write!(f, "{whole}.{digits}") }
+        if digits.is_empty() {
+            write!(f, "{whole}")
+        } else {
+            write!(f, "{whole}.{digits}")
+        }
     }
 }
 
@@ -34,7 +38,11 @@ impl FromStr for MicroUsd {
         }
         let whole: u64 = whole.parse().map_err(|_| bad())?;
         let part: u64 = format!("{part:0<6}").parse().map_err(|_| bad())?;
-        whole.checked_mul(1_000_000).and_then(|micros| micros.checked_add(part)).map(Self).ok_or_else(bad)
+        whole
+            .checked_mul(1_000_000)
+            .and_then(|micros| micros.checked_add(part))
+            .map(Self)
+            .ok_or_else(bad)
     }
 }
 
@@ -70,7 +78,12 @@ mod tests {
 
     #[test]
     fn amounts_survive_the_round_trip() {
-        for (raw, micros) in [("0", 0), ("0.5", 500_000), ("12.000001", 12_000_001), ("3", 3_000_000)] {
+        for (raw, micros) in [
+            ("0", 0),
+            ("0.5", 500_000),
+            ("12.000001", 12_000_001),
+            ("3", 3_000_000),
+        ] {
             assert_eq!(raw.parse(), Ok(MicroUsd(micros)));
             assert_eq!(MicroUsd(micros).to_string(), raw);
         }
@@ -78,7 +91,17 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_refused() {
-        for raw in ["", ".5", "-1", "1e3", "0.0000001", "abc", "99999999999999999999", "1.2.3", "+1"] {
+        for raw in [
+            "",
+            ".5",
+            "-1",
+            "1e3",
+            "0.0000001",
+            "abc",
+            "99999999999999999999",
+            "1.2.3",
+            "+1",
+        ] {
             assert!(raw.parse::<MicroUsd>().is_err(), "{raw}");
         }
     }

@@ -16,7 +16,11 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempts: 3, min_wait_ms: 2_000, max_wait_ms: 10_000 }
+        Self {
+            attempts: 3,
+            min_wait_ms: 2_000,
+            max_wait_ms: 10_000,
+        }
     }
 }
 
@@ -29,7 +33,10 @@ impl RetryPolicy {
             return asked;
         }
         let doublings = next.saturating_sub(2).min(32);
-        let plain = self.min_wait_ms.saturating_mul(1 << doublings).min(self.max_wait_ms);
+        let plain = self
+            .min_wait_ms
+            .saturating_mul(1 << doublings)
+            .min(self.max_wait_ms);
         plain.saturating_add(plain / 4 * (spread % 1024) / 1024)
     }
 }
@@ -52,6 +59,9 @@ mod tests {
 
     #[test]
     fn the_spread_adds_less_than_a_quarter() {
-        assert_eq!(RetryPolicy::default().wait_ms(2, None, 1023), 2_000 + 500 * 1023 / 1024);
+        assert_eq!(
+            RetryPolicy::default().wait_ms(2, None, 1023),
+            2_000 + 500 * 1023 / 1024
+        );
     }
 }

@@ -281,12 +281,22 @@ pub struct TaskError {
 impl TaskError {
     /// An error that another try would only repeat.
     pub fn lasting(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), retryable: false, retry_after_ms: None }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            retryable: false,
+            retry_after_ms: None,
+        }
     }
 
     /// An error that can pass.
     pub fn passing(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), retryable: true, retry_after_ms: None }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            retryable: true,
+            retry_after_ms: None,
+        }
     }
 }
 
@@ -306,7 +316,9 @@ impl RunState {
     pub fn is_final(&self) -> bool {
         match self {
             RunState::Queued | RunState::Running => false,
-            RunState::Succeeded { .. } | RunState::Failed { .. } | RunState::Cancelled { .. } => true,
+            RunState::Succeeded { .. } | RunState::Failed { .. } | RunState::Cancelled { .. } => {
+                true
+            }
         }
     }
 }
@@ -397,7 +409,11 @@ impl Attempt {
     /// What it cost; `None` when no finished turn knows.
     pub fn cost(&self) -> Option<MicroUsd> {
         let known: Vec<MicroUsd> = self.records().filter_map(|turn| turn.cost_usd).collect();
-        if known.is_empty() { None } else { Some(known.into_iter().sum()) }
+        if known.is_empty() {
+            None
+        } else {
+            Some(known.into_iter().sum())
+        }
     }
 }
 
@@ -405,26 +421,39 @@ impl Task {
     /// What it cost over all attempts; `None` when unknown.
     pub fn cost(&self) -> Option<MicroUsd> {
         let known: Vec<MicroUsd> = self.attempts.iter().filter_map(Attempt::cost).collect();
-        if known.is_empty() { None } else { Some(known.into_iter().sum()) }
+        if known.is_empty() {
+            None
+        } else {
+            Some(known.into_iter().sum())
+        }
     }
 
     /// Its tokens over all attempts.
     pub fn tokens(&self) -> Tokens {
-        self.attempts.iter().flat_map(Attempt::records).fold(Tokens::default(), |sum, turn| Tokens {
-            prompt: add_known(sum.prompt, turn.prompt_tokens),
-            completion: add_known(sum.completion, turn.completion_tokens),
-        })
+        self.attempts
+            .iter()
+            .flat_map(Attempt::records)
+            .fold(Tokens::default(), |sum, turn| Tokens {
+                prompt: add_known(sum.prompt, turn.prompt_tokens),
+                completion: add_known(sum.completion, turn.completion_tokens),
+            })
     }
 
     /// The attempt of this number.
     pub fn attempt(&self, number: u32) -> Option<&Attempt> {
-        self.attempts.iter().find(|attempt| attempt.number == number)
+        self.attempts
+            .iter()
+            .find(|attempt| attempt.number == number)
     }
 
     /// Milliseconds from the first attempt's begin to the end, or to `now` while it goes on.
     pub fn duration_ms(&self, now: Timestamp) -> Option<u64> {
         let begin = self.attempts.first()?.started_at;
-        let end = if self.state.is_settled() { self.attempts.last()?.ended_at? } else { now };
+        let end = if self.state.is_settled() {
+            self.attempts.last()?.ended_at?
+        } else {
+            now
+        };
         Some(end.ms_since(begin))
     }
 }
@@ -433,19 +462,30 @@ impl Run {
     /// What it cost so far; `None` when no turn knows.
     pub fn cost(&self) -> Option<MicroUsd> {
         let known: Vec<MicroUsd> = self.tasks.values().filter_map(Task::cost).collect();
-        if known.is_empty() { None } else { Some(known.into_iter().sum()) }
+        if known.is_empty() {
+            None
+        } else {
+            Some(known.into_iter().sum())
+        }
     }
 
     /// Tokens so far.
     pub fn tokens(&self) -> Tokens {
-        self.tasks.values().map(Task::tokens).fold(Tokens::default(), |sum, task| Tokens {
-            prompt: add_known(sum.prompt, task.prompt),
-            completion: add_known(sum.completion, task.completion),
-        })
+        self.tasks
+            .values()
+            .map(Task::tokens)
+            .fold(Tokens::default(), |sum, task| Tokens {
+                prompt: add_known(sum.prompt, task.prompt),
+                completion: add_known(sum.completion, task.completion),
+            })
     }
 
     /// Whether any of its text is simulated.
     pub fn is_simulated(&self) -> bool {
-        self.tasks.values().flat_map(|task| &task.attempts).flat_map(|attempt| &attempt.turns).any(|turn| turn.simulated)
+        self.tasks
+            .values()
+            .flat_map(|task| &task.attempts)
+            .flat_map(|attempt| &attempt.turns)
+            .any(|turn| turn.simulated)
     }
 }

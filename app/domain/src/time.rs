@@ -31,7 +31,9 @@ impl Timestamp {
     /// Reads RFC 3339; `None` for anything else.
     pub fn parse_rfc3339(raw: &str) -> Option<Self> {
         let parsed = OffsetDateTime::parse(raw, &Rfc3339).ok()?;
-        i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+        i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000)
+            .ok()
+            .map(Self)
     }
 }
 

@@ -108,7 +108,6 @@ fn set(pattern: &[u8], mut at: usize, byte: u8) -> Option<usize> {
     (found != negated).then_some(at)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::fits;

@@ -33,7 +33,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_agents: 10_000, max_parallel: 10_000, agent_idle_ms: 60_000 }
+        Self {
+            max_agents: 10_000,
+            max_parallel: 10_000,
+            agent_idle_ms: 60_000,
+        }
     }
 }
 
@@ -109,15 +113,26 @@ impl Troupe {
 
     /// Decides what an input leads to. A rejection changed nothing, but for a spent budget, which
     /// also fails the attempt that asked.
-    pub fn handle(&mut self, input: Input, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
+    pub fn handle(
+        &mut self,
+        input: Input,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
         match input {
             Input::Command { by, command } => self.command(&by, command, now, step),
             Input::Outcome(outcome) => self.outcome(outcome, now, step),
             Input::Timer(timer) => self.timer(timer, now, step),
             Input::Recovered(run) => self.recovered(run, now, step),
             Input::AgentRecovered(agent) => self.agent_recovered(agent, now, step),
-            Input::ServerStarted { version, runs_recovered } => {
-                let event = SystemEvent::Started { version, runs_recovered };
+            Input::ServerStarted {
+                version,
+                runs_recovered,
+            } => {
+                let event = SystemEvent::Started {
+                    version,
+                    runs_recovered,
+                };
                 self.record(Fact::System(event), now, step);
                 Ok(())
             }
@@ -129,19 +144,34 @@ impl Troupe {
     }
 
     /// Gives ready tasks to agents, one task of each run in turn, and spawns agents where none fits.
-    pub fn dispatch(&mut self, now: Timestamp, ids: &mut dyn IdSource, step: &mut Step) -> Result<(), Rejection> {
+    pub fn dispatch(
+        &mut self,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
         if !std::mem::take(&mut self.stirred) {
             return Ok(());
         }
         let mut roster = Roster::of(self.agents.values());
-        let mut at_work = self.agents.values().filter(|agent| agent.working_on().is_some()).count();
+        let mut at_work = self
+            .agents
+            .values()
+            .filter(|agent| agent.working_on().is_some())
+            .count();
         let mut turn = std::mem::take(&mut self.turn);
         let mut left: HashMap<RunId, VecDeque<usize>> = HashMap::new();
         while let Some(id) = turn.pop_front() {
-            let Some(live) = self.runs.get_mut(&id) else { continue };
-            let Some(node) = live.ready.pop_front() else { continue };
+            let Some(live) = self.runs.get_mut(&id) else {
+                continue;
+            };
+            let Some(node) = live.ready.pop_front() else {
+                continue;
+            };
             turn.push_back(id);
-            let Work::Agent(work) = &live.graph.nodes[node].work else { continue };
+            let Work::Agent(work) = &live.graph.nodes[node].work else {
+                continue;
+            };
             let placement = if at_work < self.limits.max_parallel {
                 roster.place(&work.who)
             } else {
@@ -158,7 +188,9 @@ impl Troupe {
                         self.spawn_on_demand(ids.agent_id(), capabilities, now, step);
                     }
                 }
-                Placement::Await | Placement::Nowhere => left.entry(id).or_default().push_back(node),
+                Placement::Await | Placement::Nowhere => {
+                    left.entry(id).or_default().push_back(node)
+                }
             }
         }
         for (id, nodes) in left {
@@ -174,10 +206,18 @@ impl Troupe {
 
     // -- commands ---------------------------------------------------------------------------------
 
-    fn command(&mut self, by: &str, command: Command, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
+    fn command(
+        &mut self,
+        by: &str,
+        command: Command,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
         match command {
             Command::StartRun(start) => self.start_run(by, *start, now, step),
-            Command::CancelRun(run) => self.with_run(run, now, step, |live, pen| live.cancel(pen, by)),
+            Command::CancelRun(run) => {
+                self.with_run(run, now, step, |live, pen| live.cancel(pen, by))
+            }
             Command::SpawnAgent { agent, spec } => {
                 if self.names.contains(&spec.name) {
                     return Err(Rejection::NameTaken(spec.name));
@@ -196,12 +236,29 @@ impl Troupe {
                 self.set_idle_timer(agent, now, step);
                 Ok(())
             }
-            Command::TerminateAgent(agent) => self.terminate(agent, format!("ended by {by}"), now, step),
+            Command::TerminateAgent(agent) => {
+                self.terminate(agent, format!("ended by {by}"), now, step)
+            }
         }
     }
 
-    fn start_run(&mut self, by: &str, start: StartRun, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
-        let StartRun { run, workflow, version, workflow_name, graph, input, budget_usd, parent } = start;
+    fn start_run(
+        &mut self,
+        by: &str,
+        start: StartRun,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let StartRun {
+            run,
+            workflow,
+            version,
+            workflow_name,
+            graph,
+            input,
+            budget_usd,
+            parent,
+        } = start;
         let event = RunEvent::Queued {
             workflow_name,
             workflow_version: version,
@@ -214,9 +271,14 @@ impl Troupe {
             seq: self.head + 1,
             run_seq: Some(1),
             at: now,
-            fact: Fact::Run { run, workflow, event },
+            fact: Fact::Run {
+                run,
+                workflow,
+                event,
+            },
         };
-        let state = Run::queued(&accepted, &graph).map_err(|misfit| Rejection::Contradiction(misfit.to_string()))?;
+        let state = Run::queued(&accepted, &graph)
+            .map_err(|misfit| Rejection::Contradiction(misfit.to_string()))?;
         self.head += 1;
         step.events.push(accepted);
         self.runs.insert(run, LiveRun::new(state, graph));
@@ -224,14 +286,23 @@ impl Troupe {
         self.with_run(run, now, step, |live, pen| live.start(pen))
     }
 
-    fn terminate(&mut self, id: AgentId, reason: String, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
+    fn terminate(
+        &mut self,
+        id: AgentId,
+        reason: String,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
         let agent = self.agents.get(&id).ok_or(Rejection::NoSuchAgent(id))?;
         let on = agent.working_on().cloned();
         self.change_agent(id, AgentEvent::Terminated { reason }, now, step)?;
         step.actions.push(Action::ReleaseAgent(id));
         if let Some(key) = on {
             step.actions.push(Action::StopAttempt(key.clone()));
-            let error = TaskError::passing("agent_terminated", "The agent was ended while it worked on this. Another one takes over.");
+            let error = TaskError::passing(
+                "agent_terminated",
+                "The agent was ended while it worked on this. Another one takes over.",
+            );
             self.fail_attempt(key, error, now, step)?;
         }
         Ok(())
@@ -239,7 +310,12 @@ impl Troupe {
 
     // -- outcomes and moments ---------------------------------------------------------------------
 
-    fn outcome(&mut self, outcome: Outcome, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
+    fn outcome(
+        &mut self,
+        outcome: Outcome,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
         let key = match &outcome {
             Outcome::AgentReady(agent) => {
                 let agent = *agent;
@@ -248,7 +324,14 @@ impl Troupe {
                 return Ok(());
             }
             Outcome::AgentBroken { agent, error } => {
-                return self.change_agent(*agent, AgentEvent::Error { error: error.clone() }, now, step);
+                return self.change_agent(
+                    *agent,
+                    AgentEvent::Error {
+                        error: error.clone(),
+                    },
+                    now,
+                    step,
+                );
             }
             Outcome::Crashed { key, error } => {
                 let (key, error) = (key.clone(), error.clone());
@@ -270,10 +353,15 @@ impl Troupe {
 
     /// An agent whose work crashed takes no more of it until a person brings it back.
     fn distrust(&mut self, key: &AttemptKey, error: &TaskError, now: Timestamp, step: &mut Step) {
-        let at_it = self.agents.values().find(|agent| agent.working_on() == Some(key));
+        let at_it = self
+            .agents
+            .values()
+            .find(|agent| agent.working_on() == Some(key));
         if let Some(id) = at_it.map(|agent| agent.id) {
             // A paused agent cannot go to error: it then stays paused, without the attempt.
-            let event = AgentEvent::Error { error: error.clone() };
+            let event = AgentEvent::Error {
+                error: error.clone(),
+            };
             let _paused = self.change_agent(id, event, now, step);
         }
     }
@@ -301,22 +389,36 @@ impl Troupe {
 
     fn recovered(&mut self, id: RunId, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
         self.with_run(id, now, step, |live, pen| live.recover(pen))?;
-        let Some(live) = self.runs.get(&id) else { return Ok(()) };
+        let Some(live) = self.runs.get(&id) else {
+            return Ok(());
+        };
         let mut cut = Vec::new();
         for (name, task) in &live.run.tasks {
             if let Some(number) = task.state.attempt() {
                 let agent = task.attempt(number).and_then(|attempt| attempt.agent);
-                cut.push((AttemptKey { run: id, task: name.clone(), attempt: number }, agent));
+                cut.push((
+                    AttemptKey {
+                        run: id,
+                        task: name.clone(),
+                        attempt: number,
+                    },
+                    agent,
+                ));
             }
         }
         for (key, agent) in cut {
             let holder = agent.filter(|id| {
-                self.agents.get(id).is_some_and(|agent| agent.working_on() == Some(&key))
+                self.agents
+                    .get(id)
+                    .is_some_and(|agent| agent.working_on() == Some(&key))
             });
             match holder {
                 Some(agent) => self.start_attempt(&key, agent, now, step),
                 None => {
-                    let error = TaskError::passing("agent_lost", "The agent that worked on this is gone. Another one takes over.");
+                    let error = TaskError::passing(
+                        "agent_lost",
+                        "The agent that worked on this is gone. Another one takes over.",
+                    );
                     self.fail_attempt(key, error, now, step)?;
                 }
             }
@@ -324,14 +426,24 @@ impl Troupe {
         Ok(())
     }
 
-    fn agent_recovered(&mut self, id: AgentId, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
-        let Some(agent) = self.agents.get(&id) else { return Ok(()) };
+    fn agent_recovered(
+        &mut self,
+        id: AgentId,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let Some(agent) = self.agents.get(&id) else {
+            return Ok(());
+        };
         match agent.state.phase() {
             Phase::Spawning => step.actions.push(Action::PrepareAgent(id)),
             Phase::Idle => self.set_idle_timer(id, now, step),
             Phase::Working | Phase::Paused => {
                 let over = agent.working_on().is_some_and(|key| {
-                    !self.runs.get(&key.run).is_some_and(|live| live.is_current(key))
+                    !self
+                        .runs
+                        .get(&key.run)
+                        .is_some_and(|live| live.is_current(key))
                 });
                 if over {
                     self.change_agent(id, AgentEvent::Idle { cost_usd: None }, now, step)?;
@@ -345,8 +457,17 @@ impl Troupe {
 
     // -- agents -----------------------------------------------------------------------------------
 
-    fn spawn_on_demand(&mut self, id: AgentId, capabilities: Vec<String>, now: Timestamp, step: &mut Step) {
-        let role = capabilities.first().cloned().unwrap_or_else(|| "generalist".to_owned());
+    fn spawn_on_demand(
+        &mut self,
+        id: AgentId,
+        capabilities: Vec<String>,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
+        let role = capabilities
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "generalist".to_owned());
         let name = loop {
             let number = self.numbers.entry(role.clone()).or_default();
             *number += 1;
@@ -355,12 +476,28 @@ impl Troupe {
                 break name;
             }
         };
-        let spec = AgentSpec { name, capabilities, ..AgentSpec::default() };
+        let spec = AgentSpec {
+            name,
+            capabilities,
+            ..AgentSpec::default()
+        };
         self.spawn(id, spec, true, None, now, step);
     }
 
-    fn spawn(&mut self, id: AgentId, spec: AgentSpec, on_demand: bool, by: Option<String>, now: Timestamp, step: &mut Step) {
-        let event = AgentEvent::Spawned { spec, on_demand, by };
+    fn spawn(
+        &mut self,
+        id: AgentId,
+        spec: AgentSpec,
+        on_demand: bool,
+        by: Option<String>,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
+        let event = AgentEvent::Spawned {
+            spec,
+            on_demand,
+            by,
+        };
         if let Some(agent) = Agent::spawned(id, now, &event) {
             self.adopt_agent(agent);
             self.record(Fact::Agent { agent: id, event }, now, step);
@@ -368,7 +505,13 @@ impl Troupe {
         }
     }
 
-    fn change_agent(&mut self, id: AgentId, event: AgentEvent, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
+    fn change_agent(
+        &mut self,
+        id: AgentId,
+        event: AgentEvent,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
         let agent = self.agents.get_mut(&id).ok_or(Rejection::NoSuchAgent(id))?;
         agent.apply(now, &event)?;
         self.record(Fact::Agent { agent: id, event }, now, step);
@@ -377,17 +520,33 @@ impl Troupe {
     }
 
     fn set_idle_timer(&mut self, id: AgentId, now: Timestamp, step: &mut Step) {
-        let Some(agent) = self.agents.get(&id) else { return };
+        let Some(agent) = self.agents.get(&id) else {
+            return;
+        };
         if agent.on_demand && agent.state == AgentState::Idle {
             step.actions.push(Action::SetTimer {
                 at: now.plus_ms(self.limits.agent_idle_ms),
-                timer: Timer::AgentIdle { agent: id, since: agent.updated_at },
+                timer: Timer::AgentIdle {
+                    agent: id,
+                    since: agent.updated_at,
+                },
             });
         }
     }
 
-    fn assign(&mut self, run: RunId, node: usize, agent: AgentId, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
-        let name = self.agents.get(&agent).map(|agent| agent.spec.name.clone()).unwrap_or_default();
+    fn assign(
+        &mut self,
+        run: RunId,
+        node: usize,
+        agent: AgentId,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let name = self
+            .agents
+            .get(&agent)
+            .map(|agent| agent.spec.name.clone())
+            .unwrap_or_default();
         let mut key = None;
         self.with_run(run, now, step, |live, pen| {
             key = Some(live.assign(pen, node, agent, &name)?);
@@ -402,35 +561,60 @@ impl Troupe {
 
     /// Asks for the work on an attempt to begin, or to be taken up again.
     fn start_attempt(&mut self, key: &AttemptKey, agent: AgentId, now: Timestamp, step: &mut Step) {
-        let (Some(live), Some(worker)) = (self.runs.get(&key.run), self.agents.get(&agent)) else { return };
-        let Some(node) = live.find(&key.task) else { return };
-        let Work::Agent(work) = &live.graph.nodes[node].work else { return };
+        let (Some(live), Some(worker)) = (self.runs.get(&key.run), self.agents.get(&agent)) else {
+            return;
+        };
+        let Some(node) = live.find(&key.task) else {
+            return;
+        };
+        let Work::Agent(work) = &live.graph.nodes[node].work else {
+            return;
+        };
         let task = &live.run.tasks[node];
-        let turns = task.attempt(key.attempt).map(|attempt| attempt.turns.clone()).unwrap_or_default();
-        let instructions = instructions_of(task).map_or_else(|| worker.spec.instructions.clone(), str::to_owned);
-        step.actions.push(Action::StartAttempt(Box::new(AttemptSpec {
-            key: key.clone(),
-            workflow: live.run.workflow_id,
-            agent,
-            agent_name: worker.spec.name.clone(),
-            prompt: prompt_of(task).to_owned(),
-            instructions,
-            model: work.model.clone().or_else(|| worker.spec.model.clone()),
-            tools: work.tools.clone().unwrap_or_else(|| worker.spec.tools.clone()),
-            output_schema: work.output_schema.clone(),
-            max_turns: work.max_turns,
-            max_tokens: work.max_tokens,
-            temperature: work.temperature,
-            turns,
-        })));
+        let turns = task
+            .attempt(key.attempt)
+            .map(|attempt| attempt.turns.clone())
+            .unwrap_or_default();
+        let instructions =
+            instructions_of(task).map_or_else(|| worker.spec.instructions.clone(), str::to_owned);
+        step.actions
+            .push(Action::StartAttempt(Box::new(AttemptSpec {
+                key: key.clone(),
+                workflow: live.run.workflow_id,
+                agent,
+                agent_name: worker.spec.name.clone(),
+                prompt: prompt_of(task).to_owned(),
+                instructions,
+                model: work.model.clone().or_else(|| worker.spec.model.clone()),
+                tools: work
+                    .tools
+                    .clone()
+                    .unwrap_or_else(|| worker.spec.tools.clone()),
+                output_schema: work.output_schema.clone(),
+                max_turns: work.max_turns,
+                max_tokens: work.max_tokens,
+                temperature: work.temperature,
+                turns,
+            })));
         if let Some(limit) = live.graph.nodes[node].timeout_ms {
             let timer = Timer::AttemptTimeout(key.clone());
-            step.actions.push(Action::SetTimer { at: now.plus_ms(limit), timer });
+            step.actions.push(Action::SetTimer {
+                at: now.plus_ms(limit),
+                timer,
+            });
         }
     }
 
-    fn fail_attempt(&mut self, key: AttemptKey, error: TaskError, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
-        self.with_run(key.run, now, step, |live, pen| live.outcome(pen, Outcome::Failed { key, error }))
+    fn fail_attempt(
+        &mut self,
+        key: AttemptKey,
+        error: TaskError,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        self.with_run(key.run, now, step, |live, pen| {
+            live.outcome(pen, Outcome::Failed { key, error })
+        })
     }
 
     // -- recording --------------------------------------------------------------------------------
@@ -462,7 +646,11 @@ impl Troupe {
         }
         for (agent, cost_usd) in freed {
             // One that was terminated, or went to error, is not idle now; that is no contradiction.
-            if self.agents.get(&agent).is_some_and(|agent| agent.working_on().is_some()) {
+            if self
+                .agents
+                .get(&agent)
+                .is_some_and(|agent| agent.working_on().is_some())
+            {
                 self.change_agent(agent, AgentEvent::Idle { cost_usd }, now, step)?;
                 self.set_idle_timer(agent, now, step);
             }
@@ -472,6 +660,11 @@ impl Troupe {
 
     fn record(&mut self, fact: Fact, now: Timestamp, step: &mut Step) {
         self.head += 1;
-        step.events.push(Event { seq: self.head, run_seq: None, at: now, fact });
+        step.events.push(Event {
+            seq: self.head,
+            run_seq: None,
+            at: now,
+            fact,
+        });
     }
 }

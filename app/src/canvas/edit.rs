@@ -11,7 +11,9 @@ use domain::{
 };
 use serde_json::Value;
 
-use self::plan::{add_node, connect, insert, only, places, remove, rename, set_key, set_label, set_meta};
+use self::plan::{
+    add_node, connect, insert, only, places, remove, rename, set_key, set_label, set_meta,
+};
 use super::{clipboard::Fragment, geometry::Point, op::Op};
 
 /// The start of a connection: a node and one of its ports that go out.

@@ -78,7 +78,7 @@ pub fn More(
         }
     });
     view! {
-        <div class="more" node_ref=node>
+        <div class="list-end" node_ref=node>
             <Show when=move || more.get()>
                 <Button busy on_press=on_reach>{label}</Button>
             </Show>

@@ -17,7 +17,6 @@ use crate::{
         Badge, CopyId, CopyJson, Money, RelativeTime, StatusBadge, agent_row::AgentMoves,
         agent_words::doing, event_list::EventList, top_bar::set_crumb,
     },
-    error::ApiError,
     live::use_live,
     words,
 };
@@ -47,7 +46,7 @@ pub fn AgentPage() -> impl IntoView {
         |id| async move {
             match id {
                 Some(id) => api::agent(id).await,
-                None => Err(ApiError::not_found("agent")),
+                None => api::missing("agent"),
             }
         },
         move |event| concerns(event, id.get_untracked()),

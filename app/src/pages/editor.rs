@@ -49,8 +49,10 @@ pub fn EditorPage() -> impl IntoView {
 
 /// An address that is no id names no workflow.
 async fn load(id: String) -> Result<WorkflowDetail, ApiError> {
-    let id: WorkflowId = id.parse().map_err(|_| ApiError::not_found("workflow"))?;
-    api::workflow(id, None).await
+    match id.parse::<WorkflowId>() {
+        Ok(id) => api::workflow(id, None).await,
+        Err(_) => api::missing("workflow"),
+    }
 }
 
 #[component]

@@ -33,8 +33,10 @@ pub fn RunPage() -> impl IntoView {
 
 /// An address that is no id names no run.
 async fn load(id: String) -> Result<RunSnapshot, ApiError> {
-    let id: RunId = id.parse().map_err(|_| ApiError::not_found("run"))?;
-    api::run(id).await
+    match id.parse::<RunId>() {
+        Ok(id) => api::run(id).await,
+        Err(_) => api::missing("run"),
+    }
 }
 
 #[component]

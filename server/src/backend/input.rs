@@ -10,12 +10,18 @@ pub fn complete_input(specs: &[InputSpec], given: Value) -> Result<Value, ApiErr
     let mut given = match given {
         Value::Object(given) => given,
         Value::Null => Map::new(),
-        _ => return Err(invalid(&["The input must be a JSON object with a value for each input.".to_owned()])),
+        _ => {
+            return Err(invalid(&[
+                "The input must be a JSON object with a value for each input.".to_owned(),
+            ]));
+        }
     };
     let mut wrong = Vec::new();
     let mut input = Map::new();
     for spec in specs {
-        let value = given.shift_remove(&spec.name).filter(|value| !value.is_null() && !is_blank(spec, value));
+        let value = given
+            .shift_remove(&spec.name)
+            .filter(|value| !value.is_null() && !is_blank(spec, value));
         match value.or_else(|| spec.default.clone()) {
             Some(value) => match fit(spec.holds, value) {
                 Ok(value) => {
@@ -33,7 +39,11 @@ pub fn complete_input(specs: &[InputSpec], given: Value) -> Result<Value, ApiErr
         let shown: String = name.chars().take(80).collect();
         wrong.push(format!("The workflow has no input `{shown}`."));
     }
-    if wrong.is_empty() { Ok(Value::Object(input)) } else { Err(invalid(&wrong)) }
+    if wrong.is_empty() {
+        Ok(Value::Object(input))
+    } else {
+        Err(invalid(&wrong))
+    }
 }
 
 /// An empty text in a required field is as good as nothing.
@@ -54,7 +64,8 @@ fn fit(holds: InputType, value: Value) -> Result<Value, &'static str> {
 }
 
 fn invalid(wrong: &[String]) -> ApiError {
-    ApiError::new(ErrorKind::Invalid, "bad_input", wrong.join(" ")).with_detail(json!({ "problems": wrong }))
+    ApiError::new(ErrorKind::Invalid, "bad_input", wrong.join(" "))
+        .with_detail(json!({ "problems": wrong }))
 }
 
 #[cfg(test)]
@@ -62,21 +73,36 @@ mod tests {
     use super::*;
 
     fn spec(name: &str, holds: InputType, required: bool, default: Option<Value>) -> InputSpec {
-        InputSpec { name: name.into(), holds, required, default, extra: Map::new() }
+        InputSpec {
+            name: name.into(),
+            holds,
+            required,
+            default,
+            extra: Map::new(),
+        }
     }
 
     #[test]
     fn defaults_fill_what_is_missing() {
-        let specs = [spec("topic", InputType::String, true, Some(json!("tea"))), spec("n", InputType::Number, false, None)];
+        let specs = [
+            spec("topic", InputType::String, true, Some(json!("tea"))),
+            spec("n", InputType::Number, false, None),
+        ];
         let input = complete_input(&specs, json!({})).expect("complete");
         assert_eq!(input, json!({ "topic": "tea", "n": null }));
     }
 
     #[test]
     fn everything_wrong_is_said_at_once() {
-        let specs = [spec("topic", InputType::String, true, None), spec("n", InputType::Number, false, None)];
+        let specs = [
+            spec("topic", InputType::String, true, None),
+            spec("n", InputType::Number, false, None),
+        ];
         let error = complete_input(&specs, json!({ "n": "7", "extra": 1 })).expect_err("wrong");
-        assert_eq!(error.message, "Input `topic` is required. Input `n` must be a number. The workflow has no input `extra`.");
+        assert_eq!(
+            error.message,
+            "Input `topic` is required. Input `n` must be a number. The workflow has no input `extra`."
+        );
     }
 
     #[test]

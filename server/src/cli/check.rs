@@ -42,7 +42,11 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     match &read.graph {
         Some(graph) => {
-            println!("{}: can run, {} steps", args.file.display(), graph.nodes.len());
+            println!(
+                "{}: can run, {} steps",
+                args.file.display(),
+                graph.nodes.len()
+            );
             Ok(ExitCode::SUCCESS)
         }
         None => Ok(ExitCode::from(BAD_FILE)),
@@ -61,16 +65,33 @@ pub fn read(file: &std::path::Path) -> anyhow::Result<ReadFile> {
     } else {
         Box::new(std::fs::File::open(file).with_context(|| format!("{name} cannot be opened"))?)
     };
-    let bytes = (&mut source).take(MAX_FILE + 1).read_to_string(&mut text).with_context(|| format!("{name} cannot be read"))?;
-    anyhow::ensure!(bytes as u64 <= MAX_FILE, "{name} is larger than {} MiB", MAX_FILE / 1024 / 1024);
+    let bytes = (&mut source)
+        .take(MAX_FILE + 1)
+        .read_to_string(&mut text)
+        .with_context(|| format!("{name} cannot be read"))?;
+    anyhow::ensure!(
+        bytes as u64 <= MAX_FILE,
+        "{name} is larger than {} MiB",
+        MAX_FILE / 1024 / 1024
+    );
     Ok(match Drawing::parse(&text) {
-        Err(problem) => ReadFile { drawing: None, graph: None, problems: vec![problem] },
+        Err(problem) => ReadFile {
+            drawing: None,
+            graph: None,
+            problems: vec![problem],
+        },
         Ok((drawing, mut problems)) => {
             let (graph, more) = check_drawing(&drawing);
             problems.extend(more);
             problems.sort_by_key(|problem| problem.severity);
-            let sound = problems.iter().all(|problem| problem.severity != Severity::Error);
-            ReadFile { drawing: Some(drawing), graph: graph.filter(|_| sound), problems }
+            let sound = problems
+                .iter()
+                .all(|problem| problem.severity != Severity::Error);
+            ReadFile {
+                drawing: Some(drawing),
+                graph: graph.filter(|_| sound),
+                problems,
+            }
         }
     })
 }
@@ -81,6 +102,11 @@ pub fn line(problem: &Problem) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let place = problem.node.as_deref().or(problem.edge.as_deref()).map(|place| format!(" [{place}]")).unwrap_or_default();
+    let place = problem
+        .node
+        .as_deref()
+        .or(problem.edge.as_deref())
+        .map(|place| format!(" [{place}]"))
+        .unwrap_or_default();
     format!("{severity} {}{place}: {}", problem.code, problem.message)
 }

@@ -30,9 +30,17 @@ enum Verdict {
 
 /// Prints one line for each thing that was looked at; exit status 1 when one of them is bad.
 pub async fn doctor(args: Box<DoctorArgs>) -> anyhow::Result<ExitCode> {
-    let mut lines = vec![(Verdict::Good, "version", env!("CARGO_PKG_VERSION").to_owned())];
+    let mut lines = vec![(
+        Verdict::Good,
+        "version",
+        env!("CARGO_PKG_VERSION").to_owned(),
+    )];
     lines.push(match SqliteStore::temporary().await {
-        Ok(_) => (Verdict::Good, "sqlite", "new enough, and a database can be made".to_owned()),
+        Ok(_) => (
+            Verdict::Good,
+            "sqlite",
+            "new enough, and a database can be made".to_owned(),
+        ),
         Err(error) => (Verdict::Bad, "sqlite", error.to_string()),
     });
     match args.data.directory() {
@@ -43,11 +51,24 @@ pub async fn doctor(args: Box<DoctorArgs>) -> anyhow::Result<ExitCode> {
     match startup::providers(&args.providers) {
         Ok(providers) => {
             for about in providers.list() {
-                let Some(llm) = providers.get(&about.name) else { continue };
-                let place = about.base_url.clone().unwrap_or_else(|| "built in, answers are simulated".to_owned());
+                let Some(llm) = providers.get(&about.name) else {
+                    continue;
+                };
+                let place = about
+                    .base_url
+                    .clone()
+                    .unwrap_or_else(|| "built in, answers are simulated".to_owned());
                 lines.push(match llm.check().await {
-                    Ok(()) => (Verdict::Good, "provider", format!("{}: {place}", about.name)),
-                    Err(error) => (Verdict::Bad, "provider", format!("{}: {place}: {error}", about.name)),
+                    Ok(()) => (
+                        Verdict::Good,
+                        "provider",
+                        format!("{}: {place}", about.name),
+                    ),
+                    Err(error) => (
+                        Verdict::Bad,
+                        "provider",
+                        format!("{}: {place}: {error}", about.name),
+                    ),
                 });
             }
             if providers.only_simulated() {
@@ -57,7 +78,11 @@ pub async fn doctor(args: Box<DoctorArgs>) -> anyhow::Result<ExitCode> {
         }
         Err(error) => lines.push((Verdict::Bad, "provider", format!("{error:#}"))),
     }
-    lines.push((Verdict::Note, "sandbox", "this version has no tool that starts programs, so nothing needs one".to_owned()));
+    lines.push((
+        Verdict::Note,
+        "sandbox",
+        "this version has no tool that starts programs, so nothing needs one".to_owned(),
+    ));
     let mut good = true;
     for (verdict, what, found) in lines {
         let word = match verdict {
@@ -70,16 +95,28 @@ pub async fn doctor(args: Box<DoctorArgs>) -> anyhow::Result<ExitCode> {
         };
         println!("{word}  {what:<9} {found}");
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn data_directory(data: &Path) -> (Verdict, &'static str, String) {
     let place = data.display();
     if !data.exists() {
-        return (Verdict::Note, "data", format!("{place} is not there yet; the first start makes it"));
+        return (
+            Verdict::Note,
+            "data",
+            format!("{place} is not there yet; the first start makes it"),
+        );
     }
     match count(data).await {
-        Ok((events, workflows)) => (Verdict::Good, "data", format!("{place}: {events} events, {workflows} workflows")),
+        Ok((events, workflows)) => (
+            Verdict::Good,
+            "data",
+            format!("{place}: {events} events, {workflows} workflows"),
+        ),
         Err(error) => (Verdict::Bad, "data", format!("{place}: {error}")),
     }
 }
@@ -91,11 +128,28 @@ async fn count(data: &Path) -> Result<(u64, u64), StoreError> {
 }
 
 fn site() -> (Verdict, &'static str, String) {
-    let set = std::env::var_os("TROUPE_SITE").filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
-    let beside = std::env::current_exe().ok().and_then(|binary| Some(binary.parent()?.join("site")));
+    let set = std::env::var_os("TROUPE_SITE")
+        .filter(|value| !value.is_empty())
+        .map(std::path::PathBuf::from);
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|binary| Some(binary.parent()?.join("site")));
     match set.or(beside) {
-        Some(site) if site.join("pkg").is_dir() => (Verdict::Good, "site", site.display().to_string()),
-        Some(site) => (Verdict::Bad, "site", format!("the site files are not at {}: build them with `./x build`, or set TROUPE_SITE", site.display())),
-        None => (Verdict::Bad, "site", "nobody knows where this binary is: set TROUPE_SITE".to_owned()),
+        Some(site) if site.join("pkg").is_dir() => {
+            (Verdict::Good, "site", site.display().to_string())
+        }
+        Some(site) => (
+            Verdict::Bad,
+            "site",
+            format!(
+                "the site files are not at {}: build them with `./x build`, or set TROUPE_SITE",
+                site.display()
+            ),
+        ),
+        None => (
+            Verdict::Bad,
+            "site",
+            "nobody knows where this binary is: set TROUPE_SITE".to_owned(),
+        ),
     }
 }

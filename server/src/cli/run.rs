@@ -9,7 +9,10 @@ use domain::{
     event::{Event, Fact},
     frame::Frame,
     id::{RunId, WorkflowId},
-    run::{Run, RunEvent, RunState, TaskEvent, input::{Command, Input, StartRun}},
+    run::{
+        Run, RunEvent, RunState, TaskEvent,
+        input::{Command, Input, StartRun},
+    },
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -76,8 +79,13 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
     let workflow = WorkflowId(Uuid::now_v7());
     let id = RunId(Uuid::now_v7());
     let graph = Arc::new(graph);
-    product.store.create_workflow(workflow, &drawing, "cli", product.clock.now()).await?;
-    let mut events = product.bus.subscribe(vec![domain::topic::workflow_events(workflow)]);
+    product
+        .store
+        .create_workflow(workflow, &drawing, "cli", product.clock.now())
+        .await?;
+    let mut events = product
+        .bus
+        .subscribe(vec![domain::topic::workflow_events(workflow)]);
     let start = StartRun {
         run: id,
         workflow,
@@ -90,7 +98,10 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
     };
     product
         .kernel
-        .submit(Input::Command { by: "cli".to_owned(), command: Command::StartRun(Box::new(start)) })
+        .submit(Input::Command {
+            by: "cli".to_owned(),
+            command: Command::StartRun(Box::new(start)),
+        })
         .await?;
     follow(&mut events, &stop, args.json).await;
     let log = product.store.run_events(id, 0).await?;
@@ -105,7 +116,9 @@ fn given_input(raw: Option<&str>) -> anyhow::Result<Value> {
     let text = match raw {
         None => return Ok(json!({})),
         Some(raw) => match raw.strip_prefix('@') {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?,
+            Some(file) => {
+                std::fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?
+            }
             None => raw.to_owned(),
         },
     };
@@ -119,12 +132,20 @@ async fn follow(events: &mut crate::bus::Subscription, stop: &CancellationToken,
             received = events.recv() => received,
             () = stop.cancelled() => return,
         };
-        let Received::Message(payload) = received else { return };
-        let Ok(Frame::Event(frame)) = serde_json::from_str::<Frame>(payload.json()) else { continue };
-        let Ok(Event { fact, .. }) = Event::from_frame(frame) else { continue };
+        let Received::Message(payload) = received else {
+            return;
+        };
+        let Ok(Frame::Event(frame)) = serde_json::from_str::<Frame>(payload.json()) else {
+            continue;
+        };
+        let Ok(Event { fact, .. }) = Event::from_frame(frame) else {
+            continue;
+        };
         match fact {
             Fact::Run { event, .. } => match event {
-                RunEvent::Completed { .. } | RunEvent::Failed { .. } | RunEvent::Cancelled { .. } => return,
+                RunEvent::Completed { .. }
+                | RunEvent::Failed { .. }
+                | RunEvent::Cancelled { .. } => return,
                 RunEvent::Queued { .. } | RunEvent::Started {} => {}
             },
             Fact::Task { task, event, .. } if !quiet => say(task.as_str(), &event),
@@ -136,7 +157,9 @@ async fn follow(events: &mut crate::bus::Subscription, stop: &CancellationToken,
 fn say(task: &str, event: &TaskEvent) {
     match event {
         TaskEvent::Assigned { agent_name, .. } => eprintln!("{task}: {agent_name} takes it"),
-        TaskEvent::Retrying { wait_ms, error, .. } => eprintln!("{task}: {} Tried again in {wait_ms} ms.", error.message),
+        TaskEvent::Retrying { wait_ms, error, .. } => {
+            eprintln!("{task}: {} Tried again in {wait_ms} ms.", error.message)
+        }
         TaskEvent::Completed { duration_ms, .. } => eprintln!("{task}: done in {duration_ms} ms"),
         TaskEvent::Failed { error, .. } => eprintln!("{task}: failed. {}", error.message),
         TaskEvent::Skipped { .. } => eprintln!("{task}: skipped"),
@@ -154,8 +177,13 @@ fn say(task: &str, event: &TaskEvent) {
 fn print(run: &Run, as_json: bool) -> ExitCode {
     let (output, error) = match &run.state {
         RunState::Succeeded { output } => (output.clone(), Value::Null),
-        RunState::Failed { error } => (Value::Null, json!({ "task": error.task, "code": error.error.code, "message": error.error.message })),
-        RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (Value::Null, Value::Null),
+        RunState::Failed { error } => (
+            Value::Null,
+            json!({ "task": error.task, "code": error.error.code, "message": error.error.message }),
+        ),
+        RunState::Queued | RunState::Running | RunState::Cancelled { .. } => {
+            (Value::Null, Value::Null)
+        }
     };
     if as_json {
         let tokens = run.tokens();
@@ -182,6 +210,9 @@ fn print(run: &Run, as_json: bool) -> ExitCode {
     }
     match run.state {
         RunState::Succeeded { .. } => ExitCode::SUCCESS,
-        RunState::Failed { .. } | RunState::Cancelled { .. } | RunState::Queued | RunState::Running => ExitCode::FAILURE,
+        RunState::Failed { .. }
+        | RunState::Cancelled { .. }
+        | RunState::Queued
+        | RunState::Running => ExitCode::FAILURE,
     }
 }

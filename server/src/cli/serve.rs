@@ -15,7 +15,12 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
     let site = args.site()?;
     let listener = tokio::net::TcpListener::bind(args.addr)
         .await
-        .with_context(|| format!("{} cannot be used: is another program there? Choose another with --addr", args.addr))?;
+        .with_context(|| {
+            format!(
+                "{} cannot be used: is another program there? Choose another with --addr",
+                args.addr
+            )
+        })?;
     let address = listener.local_addr()?;
     let stop = shutdown::on_signal()?;
     let product = startup::build(startup::Settings {
@@ -26,9 +31,14 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
     })
     .await?;
     let router = startup::router(&product, &args, address, site)?;
-    println!("Troupe {} is at http://{address}", env!("CARGO_PKG_VERSION"));
+    println!(
+        "Troupe {} is at http://{address}",
+        env!("CARGO_PKG_VERSION")
+    );
     if product.providers.only_simulated() {
-        println!("No provider has a key: answers are simulated. Set OPENROUTER_API_KEY for real ones.");
+        println!(
+            "No provider has a key: answers are simulated. Set OPENROUTER_API_KEY for real ones."
+        );
     }
     let mut kernel = product.kernel_task;
     let served = tokio::select! {

@@ -29,8 +29,21 @@ pub struct Effects {
 
 impl Effects {
     /// `tracker` owns all work that is begun here; `shutdown` stops it.
-    pub fn new(kernel: Handle, worker: Arc<dyn Worker>, workspaces: Workspaces, tracker: TaskTracker, shutdown: CancellationToken) -> Self {
-        Self { kernel, worker, workspaces, running: HashMap::new(), tracker, shutdown }
+    pub fn new(
+        kernel: Handle,
+        worker: Arc<dyn Worker>,
+        workspaces: Workspaces,
+        tracker: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            kernel,
+            worker,
+            workspaces,
+            running: HashMap::new(),
+            tracker,
+            shutdown,
+        }
     }
 
     /// Makes the agent's workspace.
@@ -54,7 +67,8 @@ impl Effects {
     /// Removes what an agent that is gone left behind, if that is nothing.
     pub fn release_agent(&self, agent: AgentId) {
         let workspaces = self.workspaces.clone();
-        self.tracker.spawn(async move { workspaces.remove_if_empty(agent).await });
+        self.tracker
+            .spawn(async move { workspaces.remove_if_empty(agent).await });
     }
 
     /// Begins an attempt, or takes it up again.
@@ -72,7 +86,10 @@ impl Effects {
             if let Err(panic) = work.await {
                 let error = TaskError::passing(
                     "agent_crashed",
-                    format!("The agent's work crashed ({}). It is tried again by another agent.", reason(&*panic)),
+                    format!(
+                        "The agent's work crashed ({}). It is tried again by another agent.",
+                        reason(&*panic)
+                    ),
                 );
                 tracing::error!(?key, %error.message, "an agent's work panicked");
                 tell(&kernel, Outcome::Crashed { key, error }).await;
@@ -103,6 +120,13 @@ async fn tell(kernel: &Handle, outcome: Outcome) {
 
 /// What a panic said, cut to one line.
 fn reason(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    said.and_then(|text| text.lines().next()).unwrap_or("no reason given").chars().take(200).collect()
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    said.and_then(|text| text.lines().next())
+        .unwrap_or("no reason given")
+        .chars()
+        .take(200)
+        .collect()
 }

@@ -12,19 +12,23 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { parts: watch::Sender::new(BTreeMap::new()) }
+        Self {
+            parts: watch::Sender::new(BTreeMap::new()),
+        }
     }
 }
 
 impl Health {
     /// A part stopped working; `message` says what happened, what it means, what to do.
     pub fn degrade(&self, part: &'static str, message: String) {
-        self.parts.send_if_modified(|parts| parts.insert(part, message.clone()) != Some(message));
+        self.parts
+            .send_if_modified(|parts| parts.insert(part, message.clone()) != Some(message));
     }
 
     /// A part works again; whether it did not before.
     pub fn recover(&self, part: &'static str) -> bool {
-        self.parts.send_if_modified(|parts| parts.remove(part).is_some())
+        self.parts
+            .send_if_modified(|parts| parts.remove(part).is_some())
     }
 
     /// One sentence for each part that does not work.

@@ -95,7 +95,9 @@ pub struct Handle {
 
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Message").field("input", &self.input).finish_non_exhaustive()
+        f.debug_struct("Message")
+            .field("input", &self.input)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,10 +108,18 @@ impl Handle {
     }
 
     /// As `submit`, for a start that must stay the same start under its key.
-    pub async fn submit_with(&self, input: Input, key: Option<StartKey>) -> Result<Receipt, Refusal> {
+    pub async fn submit_with(
+        &self,
+        input: Input,
+        key: Option<StartKey>,
+    ) -> Result<Receipt, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.inbox
-            .send(Message { input, key, reply: Some(reply) })
+            .send(Message {
+                input,
+                key,
+                reply: Some(reply),
+            })
             .await
             .map_err(|_| Refusal::Closing)?;
         answer.await.map_err(|_| Refusal::Closing)?
@@ -166,7 +176,13 @@ pub struct Inbox(mpsc::Receiver<Message>);
 
 impl Kernel {
     /// A kernel over what was recovered, with the inputs that finish the recovery.
-    pub fn new(parts: Parts, troupe: Troupe, first: VecDeque<Input>, effects: Effects, inbox: Inbox) -> Self {
+    pub fn new(
+        parts: Parts,
+        troupe: Troupe,
+        first: VecDeque<Input>,
+        effects: Effects,
+        inbox: Inbox,
+    ) -> Self {
         Self {
             parts,
             troupe,
@@ -185,7 +201,11 @@ impl Kernel {
             let mut batch: Vec<Message> = self
                 .first
                 .drain(..)
-                .map(|input| Message { input, key: None, reply: None })
+                .map(|input| Message {
+                    input,
+                    key: None,
+                    reply: None,
+                })
                 .collect();
             if batch.is_empty() && !self.wait(&mut batch).await {
                 self.effects.stop_all();
@@ -203,7 +223,10 @@ impl Kernel {
     /// Waits for an input or a timer; `false` at shutdown.
     async fn wait(&mut self, batch: &mut Vec<Message>) -> bool {
         let now = self.parts.clock.now();
-        let due = self.timers.next_due().map(|at| Duration::from_millis(at.ms_since(now)));
+        let due = self
+            .timers
+            .next_due()
+            .map(|at| Duration::from_millis(at.ms_since(now)));
         let timer = async {
             match due {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -261,19 +284,32 @@ impl Kernel {
         Ok(())
     }
 
-    fn take(&mut self, input: Input, key: Option<StartKey>, now: Timestamp, step: &mut Step, starts: &mut Vec<Start>) -> Result<Receipt, Refusal> {
+    fn take(
+        &mut self,
+        input: Input,
+        key: Option<StartKey>,
+        now: Timestamp,
+        step: &mut Step,
+        starts: &mut Vec<Start>,
+    ) -> Result<Receipt, Refusal> {
         if let Some(key) = &key
             && let Some(known) = self.starts.get(&key.key)
         {
             return if known.digest == key.digest {
-                Ok(Receipt { run: Some(known.run), seq: known.seq })
+                Ok(Receipt {
+                    run: Some(known.run),
+                    seq: known.seq,
+                })
             } else {
                 Err(Refusal::KeyReused)
             };
         }
         let seq = self.troupe.head + 1;
         let run = match &input {
-            Input::Command { command: Command::StartRun(start), .. } => Some(start.run),
+            Input::Command {
+                command: Command::StartRun(start),
+                ..
+            } => Some(start.run),
             Input::Command { .. }
             | Input::Outcome(_)
             | Input::Timer(_)
@@ -284,11 +320,19 @@ impl Kernel {
         };
         self.troupe.handle(input, now, step)?;
         if let (Some(StartKey { key, digest }), Some(run)) = (key, run) {
-            let start = Start { key: key.clone(), run, seq, digest };
+            let start = Start {
+                key: key.clone(),
+                run,
+                seq,
+                digest,
+            };
             starts.push(start.clone());
             self.remember(key, start);
         }
-        Ok(Receipt { run, seq: seq.min(self.troupe.head) })
+        Ok(Receipt {
+            run,
+            seq: seq.min(self.troupe.head),
+        })
     }
 
     fn remember(&mut self, key: String, start: Start) {
@@ -309,7 +353,9 @@ impl Kernel {
             match self.parts.store.append(&batch).await {
                 Ok(()) => break,
                 Err(StoreError::Busy(reason)) => {
-                    let message = format!("The database cannot be written ({reason}). Runs wait and go on by themselves; free disk space, or end the program that holds the file.");
+                    let message = format!(
+                        "The database cannot be written ({reason}). Runs wait and go on by themselves; free disk space, or end the program that holds the file."
+                    );
                     self.parts.health.degrade("store", message.clone());
                     tracing::warn!(%reason, "store is busy; the batch is tried again");
                     trouble = Some(message);
@@ -334,8 +380,12 @@ impl Kernel {
             && self.parts.health.recover("store")
         {
             let part = "store".to_owned();
-            self.first.push_back(Input::System(SystemEvent::Degraded { part: part.clone(), message }));
-            self.first.push_back(Input::System(SystemEvent::Recovered { part }));
+            self.first.push_back(Input::System(SystemEvent::Degraded {
+                part: part.clone(),
+                message,
+            }));
+            self.first
+                .push_back(Input::System(SystemEvent::Recovered { part }));
         }
         Ok(())
     }
@@ -351,8 +401,13 @@ impl Kernel {
     }
 
     fn forget_ended(&mut self) {
-        let runs: Vec<RunId> =
-            self.troupe.runs.values().filter(|live| live.run.state.is_final()).map(|live| live.run.id).collect();
+        let runs: Vec<RunId> = self
+            .troupe
+            .runs
+            .values()
+            .filter(|live| live.run.state.is_final())
+            .map(|live| live.run.id)
+            .collect();
         let agents: Vec<AgentId> = self
             .troupe
             .agents

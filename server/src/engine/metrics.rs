@@ -79,7 +79,11 @@ pub fn gauges(troupe: &Troupe) -> Gauges {
         head: troupe.head,
         runs_live: troupe.runs.len() as u64,
         tasks_running,
-        tasks_ready: troupe.runs.values().map(|live| live.ready.len() as u64).sum(),
+        tasks_ready: troupe
+            .runs
+            .values()
+            .map(|live| live.ready.len() as u64)
+            .sum(),
         agents,
     }
 }
@@ -106,7 +110,11 @@ impl Sources {
         let gauges = *self.gauges.borrow();
         let bytes = self.streamed.total().saturating_sub(streamed_before);
         let midnight = self.clock.now().0.div_euclid(DAY_MS) * DAY_MS;
-        let spent = self.store.spent_since(Timestamp(midnight)).await.unwrap_or_default();
+        let spent = self
+            .store
+            .spent_since(Timestamp(midnight))
+            .await
+            .unwrap_or_default();
         Metrics {
             head: gauges.head,
             runs_live: gauges.runs_live,
@@ -126,7 +134,12 @@ impl Sources {
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Sends figures until shutdown, at once when a part fails or recovers.
-pub async fn report(sources: Sources, bus: Arc<dyn Bus>, latest: watch::Sender<Metrics>, shutdown: CancellationToken) {
+pub async fn report(
+    sources: Sources,
+    bus: Arc<dyn Bus>,
+    latest: watch::Sender<Metrics>,
+    shutdown: CancellationToken,
+) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut health = sources.health.watch();
@@ -140,7 +153,10 @@ pub async fn report(sources: Sources, bus: Arc<dyn Bus>, latest: watch::Sender<M
         }
         let metrics = sources.read(streamed, EVERY).await;
         streamed = sources.streamed.total();
-        let frame = Frame::Metrics { name: "metrics.updated".to_owned(), data: metrics.clone() };
+        let frame = Frame::Metrics {
+            name: "metrics.updated".to_owned(),
+            data: metrics.clone(),
+        };
         latest.send_replace(metrics);
         match serde_json::to_string(&frame) {
             Ok(json) => bus.publish(TOPIC, Payload::metrics(json)),

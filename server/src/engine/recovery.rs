@@ -23,7 +23,11 @@ pub struct Recovered {
 }
 
 /// Reads what lives from the store.
-pub async fn recover(store: &dyn Store, limits: Limits, version: &str) -> Result<Recovered, StoreError> {
+pub async fn recover(
+    store: &dyn Store,
+    limits: Limits,
+    version: &str,
+) -> Result<Recovered, StoreError> {
     let mut troupe = Troupe::new(store.head().await?, limits);
     let mut inputs = VecDeque::new();
     let mut unreadable = Vec::new();
@@ -48,29 +52,53 @@ pub async fn recover(store: &dyn Store, limits: Limits, version: &str) -> Result
     let runs_recovered = runs.len() as u64;
     // Runs first: agents are then asked whether their attempt still stands.
     let mut first = VecDeque::from(runs);
-    first.push_front(Input::ServerStarted { version: version.to_owned(), runs_recovered });
+    first.push_front(Input::ServerStarted {
+        version: version.to_owned(),
+        runs_recovered,
+    });
     first.append(&mut inputs);
-    Ok(Recovered { troupe, inputs: first, unreadable })
+    Ok(Recovered {
+        troupe,
+        inputs: first,
+        unreadable,
+    })
 }
 
-async fn read_run(store: &dyn Store, id: RunId, workflow: WorkflowId, version: u32) -> Result<LiveRun, StoreError> {
+async fn read_run(
+    store: &dyn Store,
+    id: RunId,
+    workflow: WorkflowId,
+    version: u32,
+) -> Result<LiveRun, StoreError> {
     let graph = graph_of(store, workflow, version).await?;
     let events = store.run_events(id, 0).await?;
-    let run = replayed(&events, &graph)?.ok_or_else(|| StoreError::Unreadable("its log is empty".to_owned()))?;
+    let run = replayed(&events, &graph)?
+        .ok_or_else(|| StoreError::Unreadable("its log is empty".to_owned()))?;
     Ok(LiveRun::new(run, graph))
 }
 
 /// The graph of a workflow version that was runnable when it was stored.
-pub async fn graph_of(store: &dyn Store, workflow: WorkflowId, version: u32) -> Result<Arc<ValidGraph>, StoreError> {
+pub async fn graph_of(
+    store: &dyn Store,
+    workflow: WorkflowId,
+    version: u32,
+) -> Result<Arc<ValidGraph>, StoreError> {
     let stored = store
         .workflow(workflow, Some(version))
         .await?
-        .ok_or_else(|| StoreError::Unreadable(format!("version {version} of workflow {workflow} is missing")))?;
+        .ok_or_else(|| {
+            StoreError::Unreadable(format!(
+                "version {version} of workflow {workflow} is missing"
+            ))
+        })?;
     match check(&stored.drawing) {
         (Some(graph), _) => Ok(Arc::new(graph)),
         (None, problems) => Err(StoreError::Unreadable(format!(
             "version {version} of workflow {workflow} can no longer run: {}",
-            problems.first().map(|problem| problem.message.as_str()).unwrap_or_default()
+            problems
+                .first()
+                .map(|problem| problem.message.as_str())
+                .unwrap_or_default()
         ))),
     }
 }

@@ -23,14 +23,20 @@ pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
     let mut agents: BTreeSet<AgentId> = BTreeSet::new();
     for event in &events {
         match &event.fact {
-            Fact::Run { run, event: RunEvent::Queued { .. }, .. } => {
+            Fact::Run {
+                run,
+                event: RunEvent::Queued { .. },
+                ..
+            } => {
                 runs.insert(*run, Changed::All);
             }
             Fact::Run { run, .. } => {
                 runs.entry(*run).or_insert(Changed::Some(BTreeSet::new()));
             }
             Fact::Task { run, task, .. } => {
-                if let Changed::Some(tasks) = runs.entry(*run).or_insert(Changed::Some(BTreeSet::new())) {
+                if let Changed::Some(tasks) =
+                    runs.entry(*run).or_insert(Changed::Some(BTreeSet::new()))
+                {
                     tasks.insert(task.clone());
                 }
             }
@@ -44,13 +50,26 @@ pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
         .into_iter()
         .filter_map(|(id, changed)| Some(changed_run(&troupe.runs.get(&id)?.run, &changed)))
         .collect();
-    let agents = agents.into_iter().filter_map(|id| troupe.agents.get(&id).cloned()).collect();
-    Batch { events, runs, agents, starts }
+    let agents = agents
+        .into_iter()
+        .filter_map(|id| troupe.agents.get(&id).cloned())
+        .collect();
+    Batch {
+        events,
+        runs,
+        agents,
+        starts,
+    }
 }
 
 fn changed_run(run: &Run, changed: &Changed) -> ChangedRun {
     let tasks: Vec<(usize, &TaskName, &Task)> = match changed {
-        Changed::All => run.tasks.iter().enumerate().map(|(at, (name, task))| (at, name, task)).collect(),
+        Changed::All => run
+            .tasks
+            .iter()
+            .enumerate()
+            .map(|(at, (name, task))| (at, name, task))
+            .collect(),
         Changed::Some(names) => names
             .iter()
             .filter_map(|name| run.tasks.get_full(name))
@@ -60,9 +79,16 @@ fn changed_run(run: &Run, changed: &Changed) -> ChangedRun {
         row: run_row(run),
         attempts: tasks
             .iter()
-            .flat_map(|(_, name, task)| task.attempts.iter().map(|attempt| attempt_row(name, attempt)))
+            .flat_map(|(_, name, task)| {
+                task.attempts
+                    .iter()
+                    .map(|attempt| attempt_row(name, attempt))
+            })
             .collect(),
-        tasks: tasks.iter().map(|(at, name, task)| task_row(*at, name, task)).collect(),
+        tasks: tasks
+            .iter()
+            .map(|(at, name, task)| task_row(*at, name, task))
+            .collect(),
     }
 }
 
@@ -88,7 +114,12 @@ fn run_row(run: &Run) -> RunRow {
         prompt_tokens: tokens.prompt,
         completion_tokens: tokens.completion,
         tasks: count(run.tasks.len()),
-        tasks_settled: count(run.tasks.values().filter(|task| task.state.is_settled()).count()),
+        tasks_settled: count(
+            run.tasks
+                .values()
+                .filter(|task| task.state.is_settled())
+                .count(),
+        ),
         created_at: run.created_at,
         started_at: run.started_at,
         ended_at: run.ended_at,

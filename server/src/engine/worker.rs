@@ -36,7 +36,12 @@ pub struct AgentWorker {
 impl AgentWorker {
     /// Agents that call these providers, keep their files here, and hand in there.
     pub fn new(providers: Arc<Providers>, workspaces: Workspaces, desk: KernelDesk) -> Self {
-        Self { desk: Arc::new(desk), providers, tools: Arc::new(Tools::default()), workspaces }
+        Self {
+            desk: Arc::new(desk),
+            providers,
+            tools: Arc::new(Tools::default()),
+            workspaces,
+        }
     }
 }
 

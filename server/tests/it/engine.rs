@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use app::api::dto::{EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary};
+use app::api::dto::{
+    EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+};
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, Phase},
@@ -24,7 +26,9 @@ use domain::{
 };
 use server::{
     engine::kernel::{Refusal, StartKey},
-    store::{Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow, sqlite::SqliteStore},
+    store::{
+        Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow, sqlite::SqliteStore,
+    },
 };
 
 use crate::tester::{Act, Tester, event_of};
@@ -39,9 +43,22 @@ async fn a_run_goes_to_its_end_and_is_published_as_it_is_stored() {
     let mut events = tester.bus.subscribe(vec!["*".into()]);
     let id = tester.run().await;
     let run = tester.end(id).await;
-    assert_eq!(run.state, RunState::Succeeded { output: "done".into() });
-    let (stored, _) = tester.store.frames_after(0, 1_000, &[]).await.expect("readable");
-    let first = stored.iter().find(|frame| frame.run_id == Some(id)).expect("it began").seq;
+    assert_eq!(
+        run.state,
+        RunState::Succeeded {
+            output: "done".into()
+        }
+    );
+    let (stored, _) = tester
+        .store
+        .frames_after(0, 1_000, &[])
+        .await
+        .expect("readable");
+    let first = stored
+        .iter()
+        .find(|frame| frame.run_id == Some(id))
+        .expect("it began")
+        .seq;
     for frame in stored.iter().filter(|frame| frame.seq >= first) {
         let (seq, data) = event_of(events.recv().await).expect("an event");
         assert_eq!((seq, &data), (frame.seq, &frame.data));
@@ -50,15 +67,30 @@ async fn a_run_goes_to_its_end_and_is_published_as_it_is_stored() {
 
 #[tokio::test]
 async fn a_panic_fails_one_attempt_and_nothing_else() {
-    let tester = Tester::start(store().await, "a > b; c", &[("a", &[Act::Panic, Act::Say("after all")])]).await;
+    let tester = Tester::start(
+        store().await,
+        "a > b; c",
+        &[("a", &[Act::Panic, Act::Say("after all")])],
+    )
+    .await;
     let (one, two) = (tester.run().await, tester.run().await);
     for id in [one, two] {
         assert_eq!(tester.end(id).await.state.name(), "succeeded");
     }
     let crashed = tester.store.agents(false).await.expect("readable");
-    let crashed: Vec<&Agent> = crashed.iter().filter(|agent| agent.state.phase() == Phase::Error).collect();
-    assert_eq!(crashed.len(), 1, "the agent whose work crashed is not trusted any more");
-    let tries: Vec<usize> = [tester.read(one).await, tester.read(two).await].iter().map(|run| run.tasks["a"].attempts.len()).collect();
+    let crashed: Vec<&Agent> = crashed
+        .iter()
+        .filter(|agent| agent.state.phase() == Phase::Error)
+        .collect();
+    assert_eq!(
+        crashed.len(),
+        1,
+        "the agent whose work crashed is not trusted any more"
+    );
+    let tries: Vec<usize> = [tester.read(one).await, tester.read(two).await]
+        .iter()
+        .map(|run| run.tasks["a"].attempts.len())
+        .collect();
     assert!(tries.contains(&2) && tries.contains(&1), "{tries:?}");
 }
 
@@ -67,18 +99,43 @@ async fn cancel_stops_the_work() {
     let tester = Tester::start(store().await, "a > b", &[("a", &[Act::Hang])]).await;
     let id = tester.run().await;
     tester.until(id, "turn.started").await;
-    let cancel = Input::Command { by: "tester".into(), command: Command::CancelRun(id) };
-    tester.kernel.submit(cancel.clone()).await.expect("a live run can be cancelled");
+    let cancel = Input::Command {
+        by: "tester".into(),
+        command: Command::CancelRun(id),
+    };
+    tester
+        .kernel
+        .submit(cancel.clone())
+        .await
+        .expect("a live run can be cancelled");
     let run = tester.end(id).await;
-    assert_eq!(run.state, RunState::Cancelled { by: "tester".into() });
-    assert!(matches!(tester.kernel.submit(cancel).await, Err(Refusal::Rejected(_))), "it is over");
+    assert_eq!(
+        run.state,
+        RunState::Cancelled {
+            by: "tester".into()
+        }
+    );
+    assert!(
+        matches!(
+            tester.kernel.submit(cancel).await,
+            Err(Refusal::Rejected(_))
+        ),
+        "it is over"
+    );
 }
 
 #[tokio::test]
 async fn after_a_kill_runs_go_on_and_finished_turns_are_not_repeated() {
     let tester = Tester::start(store().await, "a > b", &[("a", &[Act::HangInSecondTurn])]).await;
     let id = tester.run().await;
-    let second = |tester: &Tester| tester.script.calls.lock().expect("not poisoned").contains(&"a#1:2".to_owned());
+    let second = |tester: &Tester| {
+        tester
+            .script
+            .calls
+            .lock()
+            .expect("not poisoned")
+            .contains(&"a#1:2".to_owned())
+    };
     while !second(&tester) {
         tokio::task::yield_now().await;
     }
@@ -87,9 +144,16 @@ async fn after_a_kill_runs_go_on_and_finished_turns_are_not_repeated() {
     assert_eq!(run.state.name(), "succeeded");
     assert_eq!(run.tasks["a"].attempts.len(), 1, "the same attempt went on");
     let begun = tester.script.begun.lock().expect("not poisoned")[0].clone();
-    assert_eq!(begun.turns[0].done.as_ref().map(|done| done.text.as_str()), Some("paid for"));
+    assert_eq!(
+        begun.turns[0].done.as_ref().map(|done| done.text.as_str()),
+        Some("paid for")
+    );
     let calls = tester.script.calls.lock().expect("not poisoned").clone();
-    assert_eq!(calls, ["a#1:2", "b#1:1"], "only the cut call was made again");
+    assert_eq!(
+        calls,
+        ["a#1:2", "b#1:1"],
+        "only the cut call was made again"
+    );
 }
 
 #[tokio::test]
@@ -112,12 +176,22 @@ async fn kills_in_a_row_lose_nothing() {
 #[tokio::test]
 async fn one_key_is_one_run_whoever_asks_and_whenever() {
     let tester = Tester::start(store().await, "a", &[]).await;
-    let key = |digest: &str| Some(StartKey { key: "k".into(), digest: digest.into() });
+    let key = |digest: &str| {
+        Some(StartKey {
+            key: "k".into(),
+            digest: digest.into(),
+        })
+    };
     let (one, two) = tokio::join!(tester.run_with(key("x")), tester.run_with(key("x")));
     let (one, two) = (one.expect("accepted"), two.expect("accepted"));
     assert_eq!(one, two);
     assert_eq!(tester.run_with(key("y")).await, Err(Refusal::KeyReused));
-    let stored = tester.store.start("k").await.expect("readable").expect("stored");
+    let stored = tester
+        .store
+        .start("k")
+        .await
+        .expect("readable")
+        .expect("stored");
     assert_eq!(Some(stored.run), one.run);
 }
 
@@ -132,15 +206,29 @@ async fn a_busy_store_holds_everything_back_until_it_is_free() {
     let mut seen = health.watch();
     let (receipt, ()) = tokio::join!(tester.run_with(None), async {
         seen.changed().await.expect("the health lives");
-        assert!(health.degraded()[0].contains("cannot be written"), "{:?}", health.degraded());
-        assert!(events.try_recv().is_none(), "nobody hears of what is not stored");
+        assert!(
+            health.degraded()[0].contains("cannot be written"),
+            "{:?}",
+            health.degraded()
+        );
+        assert!(
+            events.try_recv().is_none(),
+            "nobody hears of what is not stored"
+        );
     });
     let id = receipt.expect("accepted in the end").run.expect("a run");
     assert_eq!(tester.end(id).await.state.name(), "succeeded");
     assert!(tester.health.degraded().is_empty());
-    let (frames, _) = tester.store.frames_after(0, 1_000, &["broadcast.system".into()]).await.expect("readable");
+    let (frames, _) = tester
+        .store
+        .frames_after(0, 1_000, &["broadcast.system".into()])
+        .await
+        .expect("readable");
     let kinds: Vec<&str> = frames.iter().map(|frame| frame.kind.as_str()).collect();
-    assert_eq!(kinds, ["system.started", "system.degraded", "system.recovered"]);
+    assert_eq!(
+        kinds,
+        ["system.started", "system.degraded", "system.recovered"]
+    );
 }
 
 #[tokio::test]
@@ -175,7 +263,11 @@ struct Faulty {
 
 impl Faulty {
     fn over(inner: Arc<dyn Store>) -> Self {
-        Self { inner, appends: AtomicU32::new(0), busy_for: AtomicU32::new(0) }
+        Self {
+            inner,
+            appends: AtomicU32::new(0),
+            busy_for: AtomicU32::new(0),
+        }
     }
 }
 
@@ -199,7 +291,12 @@ impl Store for Faulty {
     async fn run_events(&self, run: RunId, after: u64) -> Result<Vec<Event>, StoreError> {
         self.inner.run_events(run, after).await
     }
-    async fn frames_after(&self, after: u64, limit: u32, patterns: &[String]) -> Result<(Vec<EventFrame>, u64), StoreError> {
+    async fn frames_after(
+        &self,
+        after: u64,
+        limit: u32,
+        patterns: &[String],
+    ) -> Result<(Vec<EventFrame>, u64), StoreError> {
         self.inner.frames_after(after, limit, patterns).await
     }
     async fn events(&self, query: &EventQuery) -> Result<Page<EventFrame>, StoreError> {
@@ -223,13 +320,32 @@ impl Store for Faulty {
     async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
         self.inner.agent(id).await
     }
-    async fn create_workflow(&self, id: WorkflowId, drawing: &Drawing, by: &str, at: Timestamp) -> Result<(), StoreError> {
+    async fn create_workflow(
+        &self,
+        id: WorkflowId,
+        drawing: &Drawing,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.inner.create_workflow(id, drawing, by, at).await
     }
-    async fn save_workflow(&self, id: WorkflowId, expected: u32, drawing: &Drawing, by: &str, at: Timestamp) -> Result<SaveResult, StoreError> {
-        self.inner.save_workflow(id, expected, drawing, by, at).await
+    async fn save_workflow(
+        &self,
+        id: WorkflowId,
+        expected: u32,
+        drawing: &Drawing,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SaveResult, StoreError> {
+        self.inner
+            .save_workflow(id, expected, drawing, by, at)
+            .await
     }
-    async fn workflow(&self, id: WorkflowId, version: Option<u32>) -> Result<Option<StoredWorkflow>, StoreError> {
+    async fn workflow(
+        &self,
+        id: WorkflowId,
+        version: Option<u32>,
+    ) -> Result<Option<StoredWorkflow>, StoreError> {
         self.inner.workflow(id, version).await
     }
     async fn workflows(&self, query: &WorkflowQuery) -> Result<Page<WorkflowSummary>, StoreError> {
@@ -238,7 +354,12 @@ impl Store for Faulty {
     async fn versions(&self, id: WorkflowId) -> Result<Vec<VersionInfo>, StoreError> {
         self.inner.versions(id).await
     }
-    async fn set_deleted(&self, id: WorkflowId, deleted: bool, at: Timestamp) -> Result<bool, StoreError> {
+    async fn set_deleted(
+        &self,
+        id: WorkflowId,
+        deleted: bool,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.inner.set_deleted(id, deleted, at).await
     }
     async fn workflow_count(&self) -> Result<u64, StoreError> {

@@ -66,8 +66,14 @@ pub struct Script {
 impl Script {
     fn next(&self, task: &str) -> Act {
         let mut acts = self.acts.lock().expect("not poisoned");
-        let Some(acts) = acts.get_mut(task) else { return Act::Say("done") };
-        if acts.len() > 1 { acts.pop_front().expect("not empty") } else { acts[0].clone() }
+        let Some(acts) = acts.get_mut(task) else {
+            return Act::Say("done");
+        };
+        if acts.len() > 1 {
+            acts.pop_front().expect("not empty")
+        } else {
+            acts[0].clone()
+        }
     }
 
     async fn tell(&self, outcome: Outcome) -> bool {
@@ -76,13 +82,26 @@ impl Script {
 
     async fn turn(&self, spec: &AttemptSpec, turn: u32, text: Option<&str>) -> bool {
         let key = spec.key.clone();
-        let started = Outcome::TurnStarted { key: key.clone(), turn, model: "test:test".into(), simulated: true };
+        let started = Outcome::TurnStarted {
+            key: key.clone(),
+            turn,
+            model: "test:test".into(),
+            simulated: true,
+        };
         if !self.tell(started).await {
             return false;
         }
-        self.calls.lock().expect("not poisoned").push(format!("{}#{}:{turn}", key.task, key.attempt));
+        self.calls
+            .lock()
+            .expect("not poisoned")
+            .push(format!("{}#{}:{turn}", key.task, key.attempt));
         let Some(text) = text else { return true };
-        self.tell(Outcome::TurnCompleted { key, turn, record: Box::new(record(text)) }).await
+        self.tell(Outcome::TurnCompleted {
+            key,
+            turn,
+            record: Box::new(record(text)),
+        })
+        .await
     }
 }
 
@@ -90,17 +109,31 @@ impl Worker for Script {
     fn attempt(&self, spec: AttemptSpec, stop: CancellationToken) -> BoxFuture<'static, ()> {
         let script = self.clone();
         async move {
-            script.begun.lock().expect("not poisoned").push(spec.clone());
+            script
+                .begun
+                .lock()
+                .expect("not poisoned")
+                .push(spec.clone());
             let done = spec.turns.iter().filter(|turn| turn.done.is_some()).count() as u32;
             match script.next(spec.key.task.as_str()) {
                 Act::Say(text) => {
                     if script.turn(&spec, done + 1, Some(text)).await {
-                        script.tell(Outcome::Succeeded { key: spec.key, output: json!(text) }).await;
+                        script
+                            .tell(Outcome::Succeeded {
+                                key: spec.key,
+                                output: json!(text),
+                            })
+                            .await;
                     }
                 }
                 Act::FailForNow => {
                     let error = TaskError::passing("busy", "Try again.");
-                    script.tell(Outcome::Failed { key: spec.key, error }).await;
+                    script
+                        .tell(Outcome::Failed {
+                            key: spec.key,
+                            error,
+                        })
+                        .await;
                 }
                 Act::Panic => panic!("a bug in an agent's work"),
                 Act::Hang => {
@@ -151,18 +184,35 @@ pub struct Tester {
 
 impl Tester {
     /// An engine over a store, with one workflow in it.
-    pub async fn start(store: Arc<dyn Store>, graph: &str, acts: &[(&'static str, &[Act])]) -> Self {
+    pub async fn start(
+        store: Arc<dyn Store>,
+        graph: &str,
+        acts: &[(&'static str, &[Act])],
+    ) -> Self {
         let workflow = WorkflowId(Uuid::now_v7());
         let drawing = drawing(graph);
-        store.create_workflow(workflow, &drawing, "tester", SystemClock.now()).await.expect("a workflow can be stored");
+        store
+            .create_workflow(workflow, &drawing, "tester", SystemClock.now())
+            .await
+            .expect("a workflow can be stored");
         let home = Arc::new(tempfile::tempdir().expect("a directory"));
         Self::over(store, workflow, home, acts).await
     }
 
-    async fn over(store: Arc<dyn Store>, workflow: WorkflowId, home: Arc<tempfile::TempDir>, acts: &[(&'static str, &[Act])]) -> Self {
-        let recovered = recover(&*store, Limits::default(), "test").await.expect("the log can be read");
+    async fn over(
+        store: Arc<dyn Store>,
+        workflow: WorkflowId,
+        home: Arc<tempfile::TempDir>,
+        acts: &[(&'static str, &[Act])],
+    ) -> Self {
+        let recovered = recover(&*store, Limits::default(), "test")
+            .await
+            .expect("the log can be read");
         let (kernel, inbox) = kernel::inbox();
-        let acts = acts.iter().map(|(task, acts)| ((*task).to_owned(), acts.iter().cloned().collect())).collect();
+        let acts = acts
+            .iter()
+            .map(|(task, acts)| ((*task).to_owned(), acts.iter().cloned().collect()))
+            .collect();
         let script = Script {
             kernel: kernel.clone(),
             acts: Arc::new(Mutex::new(acts)),
@@ -187,8 +237,20 @@ impl Tester {
             gauges: watch::Sender::new(Gauges::default()),
             shutdown: stop.child_token(),
         };
-        let task = tokio::spawn(Kernel::new(parts, recovered.troupe, recovered.inputs, effects, inbox).run());
-        Self { store, bus, kernel, script, health, workflow, stop, task, _home: home }
+        let task = tokio::spawn(
+            Kernel::new(parts, recovered.troupe, recovered.inputs, effects, inbox).run(),
+        );
+        Self {
+            store,
+            bus,
+            kernel,
+            script,
+            health,
+            workflow,
+            stop,
+            task,
+            _home: home,
+        }
     }
 
     /// As after a `kill -9`: what was in memory is gone, and a new engine starts over the same store.
@@ -201,12 +263,21 @@ impl Tester {
 
     /// Starts a run.
     pub async fn run(&self) -> RunId {
-        self.run_with(None).await.expect("a run can start").run.expect("a start has a run")
+        self.run_with(None)
+            .await
+            .expect("a run can start")
+            .run
+            .expect("a start has a run")
     }
 
     /// Starts a run under a key.
     pub async fn run_with(&self, key: Option<StartKey>) -> Result<Receipt, Refusal> {
-        let stored = self.store.workflow(self.workflow, None).await.expect("readable").expect("stored");
+        let stored = self
+            .store
+            .workflow(self.workflow, None)
+            .await
+            .expect("readable")
+            .expect("stored");
         let (graph, problems) = check(&stored.drawing);
         let start = StartRun {
             run: RunId(Uuid::now_v7()),
@@ -219,15 +290,30 @@ impl Tester {
             parent: None,
         };
         let command = Command::StartRun(Box::new(start));
-        self.kernel.submit_with(Input::Command { by: "tester".into(), command }, key).await
+        self.kernel
+            .submit_with(
+                Input::Command {
+                    by: "tester".into(),
+                    command,
+                },
+                key,
+            )
+            .await
     }
 
     /// The run as the log tells it.
     pub async fn read(&self, id: RunId) -> Run {
-        let stored = self.store.workflow(self.workflow, None).await.expect("readable").expect("stored");
+        let stored = self
+            .store
+            .workflow(self.workflow, None)
+            .await
+            .expect("readable")
+            .expect("stored");
         let (graph, _) = check(&stored.drawing);
         let events = self.store.run_events(id, 0).await.expect("readable");
-        replayed(&events, &graph.expect("valid")).expect("sound").expect("there is one")
+        replayed(&events, &graph.expect("valid"))
+            .expect("sound")
+            .expect("there is one")
     }
 
     /// Waits until the log says that the run has an event of this type.
@@ -259,16 +345,22 @@ impl Tester {
                 let _more = events.recv().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the run never ended")
+        tokio::time::timeout(Duration::from_secs(20), wait)
+            .await
+            .expect("the run never ended")
     }
 }
 
 /// What was published, as typed frames.
 pub fn event_of(received: Received) -> Option<(u64, Value)> {
-    let Received::Message(payload) = received else { return None };
+    let Received::Message(payload) = received else {
+        return None;
+    };
     match serde_json::from_str(payload.json()).expect("frames are JSON") {
         Frame::Event(frame) => Some((frame.seq, frame.data)),
-        Frame::Hello { .. } | Frame::Delta(_) | Frame::Metrics { .. } | Frame::Snapshot { .. } => None,
+        Frame::Hello { .. } | Frame::Delta(_) | Frame::Metrics { .. } | Frame::Snapshot { .. } => {
+            None
+        }
     }
 }
 
@@ -280,11 +372,17 @@ fn drawing(graph: &str) -> Drawing {
         let names: Vec<&str> = chain.split('>').map(str::trim).collect();
         for name in &names {
             if nodes.iter().all(|node| node["id"] != **name) {
-                nodes.push(json!({ "id": name, "kind": "agent", "prompt": "work", "capabilities": [name],
-                    "retry": { "attempts": 3, "min_wait_ms": 1, "max_wait_ms": 1 } }));
+                nodes.push(
+                    json!({ "id": name, "kind": "agent", "prompt": "work", "capabilities": [name],
+                    "retry": { "attempts": 3, "min_wait_ms": 1, "max_wait_ms": 1 } }),
+                );
             }
         }
-        edges.extend(names.windows(2).map(|pair| json!({ "from": pair[0], "to": pair[1] })));
+        edges.extend(
+            names
+                .windows(2)
+                .map(|pair| json!({ "from": pair[0], "to": pair[1] })),
+        );
     }
     let file = json!({ "troupe": 1, "name": "test", "nodes": nodes, "edges": edges });
     Drawing::from_value(file).expect("an object").0

@@ -32,16 +32,33 @@ struct At {
 
 impl At {
     fn misfit(&self, reason: impl Into<String>) -> Misfit {
-        Misfit { seq: self.seq, reason: reason.into() }
+        Misfit {
+            seq: self.seq,
+            reason: reason.into(),
+        }
     }
 }
 
 impl Run {
     /// The run that a `workflow.queued` tells of, all tasks blocked.
     pub fn queued(event: &Event, graph: &ValidGraph) -> Result<Self, Misfit> {
-        let at = At { seq: event.seq, moment: event.at };
-        let Fact::Run { run, workflow, event: RunEvent::Queued { workflow_name, workflow_version, input, budget_usd, by, parent_run_id: _ } } =
-            &event.fact
+        let at = At {
+            seq: event.seq,
+            moment: event.at,
+        };
+        let Fact::Run {
+            run,
+            workflow,
+            event:
+                RunEvent::Queued {
+                    workflow_name,
+                    workflow_version,
+                    input,
+                    budget_usd,
+                    by,
+                    parent_run_id: _,
+                },
+        } = &event.fact
         else {
             return Err(at.misfit("a run begins with workflow.queued"));
         };
@@ -84,7 +101,9 @@ impl Run {
         graph: &ValidGraph,
     ) -> Result<Option<Self>, Misfit> {
         let mut events = events.into_iter();
-        let Some(first) = events.next() else { return Ok(None) };
+        let Some(first) = events.next() else {
+            return Ok(None);
+        };
         let mut run = Self::queued(first, graph)?;
         for event in events {
             run.apply(event)?;
@@ -95,16 +114,24 @@ impl Run {
     /// Changes the run as the event tells. Events of other runs, and those that it has seen
     /// already, leave it as it is; a gap is a misfit.
     pub fn apply(&mut self, event: &Event) -> Result<(), Misfit> {
-        let at = At { seq: event.seq, moment: event.at };
+        let at = At {
+            seq: event.seq,
+            moment: event.at,
+        };
         if event.fact.run() != Some(self.id) || event.seq <= self.last_seq {
             return Ok(());
         }
         if event.run_seq != Some(self.last_run_seq + 1) {
-            return Err(at.misfit(format!("it is number {:?} after {}", event.run_seq, self.last_run_seq)));
+            return Err(at.misfit(format!(
+                "it is number {:?} after {}",
+                event.run_seq, self.last_run_seq
+            )));
         }
         match &event.fact {
             Fact::Run { event, .. } => self.apply_run(&at, event)?,
-            Fact::Task { task, agent, event, .. } => {
+            Fact::Task {
+                task, agent, event, ..
+            } => {
                 let task = self
                     .tasks
                     .get_mut(task)
@@ -129,11 +156,15 @@ impl Run {
                 self.started_at = Some(at.moment);
             }
             RunEvent::Completed { output, .. } => {
-                self.state = RunState::Succeeded { output: output.clone() };
+                self.state = RunState::Succeeded {
+                    output: output.clone(),
+                };
                 self.ended_at = Some(at.moment);
             }
             RunEvent::Failed { error } => {
-                self.state = RunState::Failed { error: error.clone() };
+                self.state = RunState::Failed {
+                    error: error.clone(),
+                };
                 self.ended_at = Some(at.moment);
             }
             RunEvent::Cancelled { by } => {
@@ -148,7 +179,11 @@ impl Run {
 impl Task {
     fn apply(&mut self, at: &At, agent: Option<AgentId>, event: &TaskEvent) -> Result<(), Misfit> {
         if self.state.is_settled() {
-            return Err(at.misfit(format!("task `{}` is {} already", self.node, self.state.name())));
+            return Err(at.misfit(format!(
+                "task `{}` is {} already",
+                self.node,
+                self.state.name()
+            )));
         }
         match event {
             TaskEvent::Ready { input, .. } => {
@@ -157,7 +192,9 @@ impl Task {
                 }
                 self.state = TaskState::Ready { since: at.moment };
             }
-            TaskEvent::Assigned { attempt, agent_id, .. } => {
+            TaskEvent::Assigned {
+                attempt, agent_id, ..
+            } => {
                 self.begin(at, *attempt, Some(*agent_id), AttemptState::Assigned)?;
                 self.state = TaskState::Assigned { attempt: *attempt };
             }
@@ -169,7 +206,13 @@ impl Task {
                 }
                 self.state = TaskState::Running { attempt: *attempt };
             }
-            TaskEvent::TurnStarted { attempt, turn, model, simulated, resumed: _ } => {
+            TaskEvent::TurnStarted {
+                attempt,
+                turn,
+                model,
+                simulated,
+                resumed: _,
+            } => {
                 let turns = &mut self.open(at, *attempt)?.turns;
                 let begun = Turn {
                     number: *turn,
@@ -185,18 +228,40 @@ impl Task {
                     None => turns.push(begun),
                 }
             }
-            TaskEvent::TurnCompleted { attempt, turn, record } => {
+            TaskEvent::TurnCompleted {
+                attempt,
+                turn,
+                record,
+            } => {
                 self.turn(at, *attempt, *turn)?.done = Some(record.clone());
             }
-            TaskEvent::ToolCalled { attempt, turn, call } => {
+            TaskEvent::ToolCalled {
+                attempt,
+                turn,
+                call,
+            } => {
                 let tools = &mut self.turn(at, *attempt, *turn)?.tools;
-                let begun = ToolResult { call: call.clone(), started_at: at.moment, outcome: None };
-                match tools.iter_mut().find(|known| known.call.call_id == call.call_id) {
+                let begun = ToolResult {
+                    call: call.clone(),
+                    started_at: at.moment,
+                    outcome: None,
+                };
+                match tools
+                    .iter_mut()
+                    .find(|known| known.call.call_id == call.call_id)
+                {
                     Some(known) => *known = begun,
                     None => tools.push(begun),
                 }
             }
-            TaskEvent::ToolReturned { attempt, turn, call_id, output, failed, duration_ms } => {
+            TaskEvent::ToolReturned {
+                attempt,
+                turn,
+                call_id,
+                output,
+                failed,
+                duration_ms,
+            } => {
                 let tool = self
                     .turn(at, *attempt, *turn)?
                     .tools
@@ -212,13 +277,27 @@ impl Task {
             TaskEvent::Retrying { attempt, error, .. } => {
                 let failed = attempt.saturating_sub(1);
                 if self.attempt(failed).is_some() {
-                    self.close(at, failed, AttemptState::Failed { error: error.clone() })?;
+                    self.close(
+                        at,
+                        failed,
+                        AttemptState::Failed {
+                            error: error.clone(),
+                        },
+                    )?;
                 }
             }
             TaskEvent::Waiting { reason, until, .. } => {
-                self.state = TaskState::Waiting { reason: *reason, until: *until };
+                self.state = TaskState::Waiting {
+                    reason: *reason,
+                    until: *until,
+                };
             }
-            TaskEvent::Completed { attempt, output, port, .. } => {
+            TaskEvent::Completed {
+                attempt,
+                output,
+                port,
+                ..
+            } => {
                 self.close(at, *attempt, AttemptState::Succeeded)?;
                 self.state = TaskState::Succeeded {
                     output: output.clone(),
@@ -229,9 +308,18 @@ impl Task {
             TaskEvent::Failed { attempt, error } => {
                 // A task whose input cannot be made fails before it was ever tried.
                 if self.attempt(*attempt).is_some() {
-                    self.close(at, *attempt, AttemptState::Failed { error: error.clone() })?;
+                    self.close(
+                        at,
+                        *attempt,
+                        AttemptState::Failed {
+                            error: error.clone(),
+                        },
+                    )?;
                 }
-                self.state = TaskState::Failed { error: error.clone(), at: at.moment };
+                self.state = TaskState::Failed {
+                    error: error.clone(),
+                    at: at.moment,
+                };
             }
             TaskEvent::Skipped { reason, .. } => {
                 self.state = TaskState::Skipped { reason: *reason };
@@ -255,7 +343,10 @@ impl Task {
     ) -> Result<(), Misfit> {
         let expected = self.attempts.last().map_or(1, |last| last.number + 1);
         if number != expected {
-            return Err(at.misfit(format!("attempt {number} of `{}` came where {expected} was due", self.node)));
+            return Err(at.misfit(format!(
+                "attempt {number} of `{}` came where {expected} was due",
+                self.node
+            )));
         }
         self.attempts.push(Attempt {
             number,

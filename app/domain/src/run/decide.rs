@@ -58,7 +58,14 @@ impl LiveRun {
     pub fn new(run: Run, graph: Arc<ValidGraph>) -> Self {
         let undecided = graph.incoming.iter().map(Vec::len).collect();
         let taken = vec![0; graph.nodes.len()];
-        let mut live = Self { open: run.tasks.len(), run, graph, ready: VecDeque::new(), undecided, taken };
+        let mut live = Self {
+            open: run.tasks.len(),
+            run,
+            graph,
+            ready: VecDeque::new(),
+            undecided,
+            taken,
+        };
         for node in 0..live.graph.nodes.len() {
             if live.state(node).is_settled() {
                 live.count_settled(node);
@@ -73,8 +80,13 @@ impl LiveRun {
     /// Begins an accepted run.
     pub fn start(&mut self, pen: &mut Pen<'_>) -> Decided {
         self.record_run(pen, RunEvent::Started {})?;
-        let first: Vec<NodeIx> =
-            self.graph.order.iter().copied().filter(|node| self.undecided[*node] == 0).collect();
+        let first: Vec<NodeIx> = self
+            .graph
+            .order
+            .iter()
+            .copied()
+            .filter(|node| self.undecided[*node] == 0)
+            .collect();
         self.enter_all(pen, first.into())
     }
 
@@ -91,10 +103,16 @@ impl LiveRun {
         }
         for node in 0..self.graph.nodes.len() {
             match self.state(node) {
-                TaskState::Waiting { reason: Waiting::Timer, until } => {
+                TaskState::Waiting {
+                    reason: Waiting::Timer,
+                    until,
+                } => {
                     let at = until.unwrap_or(pen.now);
                     let next = self.next_attempt(node);
-                    pen.actions.push(Action::SetTimer { at, timer: Timer::Retry(self.key(node, next)) });
+                    pen.actions.push(Action::SetTimer {
+                        at,
+                        timer: Timer::Retry(self.key(node, next)),
+                    });
                 }
                 TaskState::Blocked
                 | TaskState::Ready { .. }
@@ -116,23 +134,41 @@ impl LiveRun {
 
     /// The attempt that the task's next try will be.
     pub fn next_attempt(&self, node: NodeIx) -> u32 {
-        self.run.tasks[node].attempts.last().map_or(1, |last| last.number + 1)
+        self.run.tasks[node]
+            .attempts
+            .last()
+            .map_or(1, |last| last.number + 1)
     }
 
     /// Names an attempt.
     pub fn key(&self, node: NodeIx, attempt: u32) -> AttemptKey {
-        AttemptKey { run: self.run.id, task: self.name(node), attempt }
+        AttemptKey {
+            run: self.run.id,
+            task: self.name(node),
+            attempt,
+        }
     }
 
     /// Whether this very attempt is under way.
     pub fn is_current(&self, key: &AttemptKey) -> bool {
-        self.find(&key.task).is_some_and(|node| self.state(node).attempt() == Some(key.attempt))
+        self.find(&key.task)
+            .is_some_and(|node| self.state(node).attempt() == Some(key.attempt))
     }
 
     /// Gives a ready task to an agent.
-    pub fn assign(&mut self, pen: &mut Pen<'_>, node: NodeIx, agent: AgentId, agent_name: &str) -> Result<AttemptKey, Rejection> {
+    pub fn assign(
+        &mut self,
+        pen: &mut Pen<'_>,
+        node: NodeIx,
+        agent: AgentId,
+        agent_name: &str,
+    ) -> Result<AttemptKey, Rejection> {
         let attempt = self.next_attempt(node);
-        let event = TaskEvent::Assigned { attempt, agent_id: agent, agent_name: agent_name.to_owned() };
+        let event = TaskEvent::Assigned {
+            attempt,
+            agent_id: agent,
+            agent_name: agent_name.to_owned(),
+        };
         self.record_task(pen, node, Some(agent), event)?;
         Ok(self.key(node, attempt))
     }
@@ -141,7 +177,12 @@ impl LiveRun {
     pub fn outcome(&mut self, pen: &mut Pen<'_>, outcome: Outcome) -> Decided {
         match outcome {
             Outcome::AgentReady(_) | Outcome::AgentBroken { .. } => Ok(()),
-            Outcome::TurnStarted { key, turn, model, simulated } => {
+            Outcome::TurnStarted {
+                key,
+                turn,
+                model,
+                simulated,
+            } => {
                 let (node, agent) = self.current(&key)?;
                 self.check_budget(pen, node, &key)?;
                 let attempt = key.attempt;
@@ -151,19 +192,62 @@ impl LiveRun {
                 let resumed = self.run.tasks[node]
                     .attempt(attempt)
                     .is_some_and(|attempt| attempt.turns.iter().any(|known| known.number == turn));
-                self.record_task(pen, node, agent, TaskEvent::TurnStarted { attempt, turn, model, simulated, resumed })
+                self.record_task(
+                    pen,
+                    node,
+                    agent,
+                    TaskEvent::TurnStarted {
+                        attempt,
+                        turn,
+                        model,
+                        simulated,
+                        resumed,
+                    },
+                )
             }
             Outcome::TurnCompleted { key, turn, record } => {
                 let (node, agent) = self.current(&key)?;
-                self.record_task(pen, node, agent, TaskEvent::TurnCompleted { attempt: key.attempt, turn, record: *record })
+                self.record_task(
+                    pen,
+                    node,
+                    agent,
+                    TaskEvent::TurnCompleted {
+                        attempt: key.attempt,
+                        turn,
+                        record: *record,
+                    },
+                )
             }
             Outcome::ToolCalled { key, turn, call } => {
                 let (node, agent) = self.current(&key)?;
-                self.record_task(pen, node, agent, TaskEvent::ToolCalled { attempt: key.attempt, turn, call })
+                self.record_task(
+                    pen,
+                    node,
+                    agent,
+                    TaskEvent::ToolCalled {
+                        attempt: key.attempt,
+                        turn,
+                        call,
+                    },
+                )
             }
-            Outcome::ToolReturned { key, turn, call_id, output, failed, duration_ms } => {
+            Outcome::ToolReturned {
+                key,
+                turn,
+                call_id,
+                output,
+                failed,
+                duration_ms,
+            } => {
                 let (node, agent) = self.current(&key)?;
-                let event = TaskEvent::ToolReturned { attempt: key.attempt, turn, call_id, output, failed, duration_ms };
+                let event = TaskEvent::ToolReturned {
+                    attempt: key.attempt,
+                    turn,
+                    call_id,
+                    output,
+                    failed,
+                    duration_ms,
+                };
                 self.record_task(pen, node, agent, event)
             }
             Outcome::Succeeded { key, output } => {
@@ -181,28 +265,60 @@ impl LiveRun {
 
     /// The time of the next try came.
     pub fn retry(&mut self, pen: &mut Pen<'_>, key: &AttemptKey) -> Decided {
-        let Some(node) = self.find(&key.task) else { return Ok(()) };
-        let due = matches!(self.state(node), TaskState::Waiting { reason: Waiting::Timer, .. });
+        let Some(node) = self.find(&key.task) else {
+            return Ok(());
+        };
+        let due = matches!(
+            self.state(node),
+            TaskState::Waiting {
+                reason: Waiting::Timer,
+                ..
+            }
+        );
         if !due || self.next_attempt(node) != key.attempt {
             return Ok(());
         }
-        self.record_task(pen, node, None, TaskEvent::Ready { attempt: key.attempt, input: None })?;
+        self.record_task(
+            pen,
+            node,
+            None,
+            TaskEvent::Ready {
+                attempt: key.attempt,
+                input: None,
+            },
+        )?;
         self.ready.push_back(node);
         Ok(())
     }
 
     /// An attempt has had its time.
     pub fn timed_out(&mut self, pen: &mut Pen<'_>, key: &AttemptKey) -> Decided {
-        let Ok((node, _)) = self.current(key) else { return Ok(()) };
+        let Ok((node, _)) = self.current(key) else {
+            return Ok(());
+        };
         let limit = self.graph.nodes[node].timeout_ms.unwrap_or_default();
         pen.actions.push(Action::StopAttempt(key.clone()));
-        let message = format!("The attempt took longer than its time limit of {} s. Raise the limit, or ask for less.", limit / 1_000);
-        self.attempt_failed(pen, node, key.attempt, TaskError::passing("timeout", message))
+        let message = format!(
+            "The attempt took longer than its time limit of {} s. Raise the limit, or ask for less.",
+            limit / 1_000
+        );
+        self.attempt_failed(
+            pen,
+            node,
+            key.attempt,
+            TaskError::passing("timeout", message),
+        )
     }
 
     // -- what a task's end leads to ---------------------------------------------------------------
 
-    fn attempt_failed(&mut self, pen: &mut Pen<'_>, node: NodeIx, attempt: u32, error: TaskError) -> Decided {
+    fn attempt_failed(
+        &mut self,
+        pen: &mut Pen<'_>,
+        node: NodeIx,
+        attempt: u32,
+        error: TaskError,
+    ) -> Decided {
         self.free(pen, node, attempt);
         let policy = self.graph.nodes[node].retry;
         if !error.retryable || attempt >= policy.attempts {
@@ -211,26 +327,60 @@ impl LiveRun {
         let next = attempt + 1;
         let wait_ms = policy.wait_ms(next, error.retry_after_ms, self.spread(node, next));
         let until = pen.now.plus_ms(wait_ms);
-        self.record_task(pen, node, None, TaskEvent::Retrying { attempt: next, wait_ms, error })?;
-        let event = TaskEvent::Waiting { attempt: next, reason: Waiting::Timer, until: Some(until) };
+        self.record_task(
+            pen,
+            node,
+            None,
+            TaskEvent::Retrying {
+                attempt: next,
+                wait_ms,
+                error,
+            },
+        )?;
+        let event = TaskEvent::Waiting {
+            attempt: next,
+            reason: Waiting::Timer,
+            until: Some(until),
+        };
         self.record_task(pen, node, None, event)?;
-        pen.actions.push(Action::SetTimer { at: until, timer: Timer::Retry(self.key(node, next)) });
+        pen.actions.push(Action::SetTimer {
+            at: until,
+            timer: Timer::Retry(self.key(node, next)),
+        });
         Ok(())
     }
 
     fn fail(&mut self, pen: &mut Pen<'_>, node: NodeIx, attempt: u32, error: TaskError) -> Decided {
-        self.record_task(pen, node, None, TaskEvent::Failed { attempt, error: error.clone() })?;
+        self.record_task(
+            pen,
+            node,
+            None,
+            TaskEvent::Failed {
+                attempt,
+                error: error.clone(),
+            },
+        )?;
         match self.graph.nodes[node].on_error {
             OnError::Fail => {
                 self.cancel_tasks(pen)?;
-                let error = RunError { task: Some(self.name(node)), error };
+                let error = RunError {
+                    task: Some(self.name(node)),
+                    error,
+                };
                 self.record_run(pen, RunEvent::Failed { error })
             }
             OnError::Continue | OnError::Branch => self.go_on(pen, node),
         }
     }
 
-    fn complete(&mut self, pen: &mut Pen<'_>, node: NodeIx, agent: Option<AgentId>, output: Value, port: Option<PortName>) -> Decided {
+    fn complete(
+        &mut self,
+        pen: &mut Pen<'_>,
+        node: NodeIx,
+        agent: Option<AgentId>,
+        output: Value,
+        port: Option<PortName>,
+    ) -> Decided {
         let task = &self.run.tasks[node];
         let attempt = task.attempts.last().map_or(1, |last| last.number);
         let began = task.attempts.last().map_or(pen.now, |last| last.started_at);
@@ -253,10 +403,18 @@ impl LiveRun {
             }
             let attempt = state.attempt();
             if let Some(attempt) = attempt {
-                pen.actions.push(Action::StopAttempt(self.key(node, attempt)));
+                pen.actions
+                    .push(Action::StopAttempt(self.key(node, attempt)));
                 self.free(pen, node, attempt);
             }
-            self.record_task(pen, node, None, TaskEvent::Cancelled { attempt: attempt.unwrap_or(0) })?;
+            self.record_task(
+                pen,
+                node,
+                None,
+                TaskEvent::Cancelled {
+                    attempt: attempt.unwrap_or(0),
+                },
+            )?;
         }
         Ok(())
     }
@@ -297,10 +455,26 @@ impl LiveRun {
         let graph = Arc::clone(&self.graph);
         let step = &graph.nodes[node];
         if !graph.incoming[node].is_empty() && self.taken[node] == 0 {
-            return self.record_task(pen, node, None, TaskEvent::Skipped { attempt: 1, reason: SkipReason::NotTaken });
+            return self.record_task(
+                pen,
+                node,
+                None,
+                TaskEvent::Skipped {
+                    attempt: 1,
+                    reason: SkipReason::NotTaken,
+                },
+            );
         }
         if step.disabled {
-            return self.record_task(pen, node, None, TaskEvent::Skipped { attempt: 1, reason: SkipReason::Disabled });
+            return self.record_task(
+                pen,
+                node,
+                None,
+                TaskEvent::Skipped {
+                    attempt: 1,
+                    reason: SkipReason::Disabled,
+                },
+            );
         }
         let renderer = Renderer::of(&self.run);
         let done = match &step.work {
@@ -308,20 +482,38 @@ impl LiveRun {
                 let input = renderer.agent_input(work);
                 return match input {
                     Ok(input) => {
-                        self.record_task(pen, node, None, TaskEvent::Ready { attempt: 1, input: Some(input) })?;
+                        self.record_task(
+                            pen,
+                            node,
+                            None,
+                            TaskEvent::Ready {
+                                attempt: 1,
+                                input: Some(input),
+                            },
+                        )?;
                         self.ready.push_back(node);
                         Ok(())
                     }
                     Err(error) => self.fail_entering(pen, node, error),
                 };
             }
-            Work::Transform { template, json } => renderer.transform(template, *json).map(|value| (value, None)),
+            Work::Transform { template, json } => renderer
+                .transform(template, *json)
+                .map(|value| (value, None)),
             Work::Branch { cases, otherwise } => renderer
                 .branch(cases, otherwise.as_ref())
                 .map(|port| (Value::String(port.as_str().to_owned()), Some(port))),
             Work::Output { value } => renderer.output(value).map(|value| (value, None)),
         };
-        self.record_task(pen, node, None, TaskEvent::Ready { attempt: 1, input: None })?;
+        self.record_task(
+            pen,
+            node,
+            None,
+            TaskEvent::Ready {
+                attempt: 1,
+                input: None,
+            },
+        )?;
         self.record_task(pen, node, None, TaskEvent::Started { attempt: 1 })?;
         match done {
             Ok((output, port)) => self.complete(pen, node, None, output, port),
@@ -347,7 +539,8 @@ impl LiveRun {
                 Join::All => decided,
                 Join::Any => decided || self.taken[target] > 0,
             };
-            if enough && matches!(self.state(target), TaskState::Blocked) && !next.contains(&target) {
+            if enough && matches!(self.state(target), TaskState::Blocked) && !next.contains(&target)
+            {
                 next.push_back(target);
             }
         }
@@ -370,10 +563,16 @@ impl LiveRun {
     }
 
     fn is_taken(&self, node: NodeIx, port: &PortName) -> bool {
-        let error_port = port.as_str() == PortName::ERROR && self.graph.nodes[node].on_error == OnError::Branch;
+        let error_port =
+            port.as_str() == PortName::ERROR && self.graph.nodes[node].on_error == OnError::Branch;
         match self.state(node) {
-            TaskState::Succeeded { port: Some(taken), .. } => taken == port,
-            TaskState::Succeeded { port: None, .. } | TaskState::Skipped { reason: SkipReason::Disabled } => !error_port,
+            TaskState::Succeeded {
+                port: Some(taken), ..
+            } => taken == port,
+            TaskState::Succeeded { port: None, .. }
+            | TaskState::Skipped {
+                reason: SkipReason::Disabled,
+            } => !error_port,
             TaskState::Failed { .. } => match self.graph.nodes[node].on_error {
                 OnError::Fail => false,
                 OnError::Continue => true,
@@ -384,7 +583,9 @@ impl LiveRun {
             | TaskState::Assigned { .. }
             | TaskState::Running { .. }
             | TaskState::Waiting { .. }
-            | TaskState::Skipped { reason: SkipReason::NotTaken }
+            | TaskState::Skipped {
+                reason: SkipReason::NotTaken,
+            }
             | TaskState::Cancelled => false,
         }
     }
@@ -396,7 +597,9 @@ impl LiveRun {
         let all = 0..self.graph.nodes.len();
         let mut last: Vec<NodeIx> = all.clone().filter(is_output).collect();
         if last.is_empty() {
-            last = all.filter(|node| self.graph.outgoing[*node].is_empty()).collect();
+            last = all
+                .filter(|node| self.graph.outgoing[*node].is_empty())
+                .collect();
         }
         match last[..] {
             [only] => self.state(only).output().cloned().unwrap_or(Value::Null),
@@ -413,7 +616,9 @@ impl LiveRun {
     // -- small things -----------------------------------------------------------------------------
 
     fn check_budget(&mut self, pen: &mut Pen<'_>, node: NodeIx, key: &AttemptKey) -> Decided {
-        let Some(budget) = self.run.budget_usd else { return Ok(()) };
+        let Some(budget) = self.run.budget_usd else {
+            return Ok(());
+        };
         if self.run.cost().unwrap_or_default() < budget {
             return Ok(());
         }
@@ -429,7 +634,12 @@ impl LiveRun {
         if self.state(node).attempt() != Some(key.attempt) {
             return Err(over());
         }
-        Ok((node, self.run.tasks[node].attempt(key.attempt).and_then(|attempt| attempt.agent)))
+        Ok((
+            node,
+            self.run.tasks[node]
+                .attempt(key.attempt)
+                .and_then(|attempt| attempt.agent),
+        ))
     }
 
     fn free(&self, pen: &mut Pen<'_>, node: NodeIx, attempt: u32) {
@@ -451,16 +661,28 @@ impl LiveRun {
     /// A number that differs from task to task, so that their retries do not come in step.
     fn spread(&self, node: NodeIx, attempt: u32) -> u64 {
         let run = (self.run.id.0.as_u128() % 1_021) as u64;
-        run.wrapping_mul(31).wrapping_add(node as u64 * 17).wrapping_add(u64::from(attempt) * 7)
+        run.wrapping_mul(31)
+            .wrapping_add(node as u64 * 17)
+            .wrapping_add(u64::from(attempt) * 7)
     }
 
     /// Records what happens to the run as a whole.
     pub fn record_run(&mut self, pen: &mut Pen<'_>, event: RunEvent) -> Decided {
-        let fact = Fact::Run { run: self.run.id, workflow: self.run.workflow_id, event };
+        let fact = Fact::Run {
+            run: self.run.id,
+            workflow: self.run.workflow_id,
+            event,
+        };
         self.record(pen, fact)
     }
 
-    fn record_task(&mut self, pen: &mut Pen<'_>, node: NodeIx, agent: Option<AgentId>, event: TaskEvent) -> Decided {
+    fn record_task(
+        &mut self,
+        pen: &mut Pen<'_>,
+        node: NodeIx,
+        agent: Option<AgentId>,
+        event: TaskEvent,
+    ) -> Decided {
         let fact = Fact::Task {
             run: self.run.id,
             workflow: self.run.workflow_id,
@@ -472,8 +694,15 @@ impl LiveRun {
     }
 
     fn record(&mut self, pen: &mut Pen<'_>, fact: Fact) -> Decided {
-        let event = Event { seq: *pen.head + 1, run_seq: Some(self.run.last_run_seq + 1), at: pen.now, fact };
-        self.run.apply(&event).map_err(|misfit| Rejection::Contradiction(misfit.to_string()))?;
+        let event = Event {
+            seq: *pen.head + 1,
+            run_seq: Some(self.run.last_run_seq + 1),
+            at: pen.now,
+            fact,
+        };
+        self.run
+            .apply(&event)
+            .map_err(|misfit| Rejection::Contradiction(misfit.to_string()))?;
         *pen.head += 1;
         pen.events.push(event);
         Ok(())

@@ -244,7 +244,9 @@ pub enum Rejection {
     #[error("there is no live agent {0}: it may have been terminated already")]
     NoSuchAgent(AgentId),
     /// A live agent has this name already.
-    #[error("an agent called `{0}` is alive already: choose another name, or terminate that one first")]
+    #[error(
+        "an agent called `{0}` is alive already: choose another name, or terminate that one first"
+    )]
     NameTaken(String),
     /// The agent cannot go there from where it is.
     #[error(transparent)]

@@ -32,17 +32,27 @@ pub struct Renderer<'a> {
 impl<'a> Renderer<'a> {
     /// For one run as it is now.
     pub fn of(run: &'a Run) -> Self {
-        Self { run, run_id: run.id.to_string() }
+        Self {
+            run,
+            run_id: run.id.to_string(),
+        }
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope { run_id: &self.run_id, input: &self.run.input, outputs: self.run, item: None, index: None }
+        Scope {
+            run_id: &self.run_id,
+            input: &self.run.input,
+            outputs: self.run,
+            item: None,
+            index: None,
+        }
     }
 
     /// `{"prompt", "instructions"}` of an agent node; instructions are `null` where the node leaves
     /// them to the agent.
     pub fn agent_input(&self, work: &AgentWork) -> Result<Value, TaskError> {
-        let prompt = render(&work.prompt, &self.scope()).map_err(|error| failed("prompt", &error))?;
+        let prompt =
+            render(&work.prompt, &self.scope()).map_err(|error| failed("prompt", &error))?;
         let instructions = match &work.instructions {
             Some(source) => Some(
                 render(source, &self.scope()).map_err(|error| failed("instructions", &error))?,
@@ -65,14 +75,21 @@ impl<'a> Renderer<'a> {
     }
 
     /// The port that a branch takes.
-    pub fn branch(&self, cases: &[(PortName, Source)], otherwise: Option<&PortName>) -> Result<PortName, TaskError> {
+    pub fn branch(
+        &self,
+        cases: &[(PortName, Source)],
+        otherwise: Option<&PortName>,
+    ) -> Result<PortName, TaskError> {
         for (port, condition) in cases {
             if holds(condition, &self.scope()).map_err(|error| failed("condition", &error))? {
                 return Ok(port.clone());
             }
         }
         otherwise.cloned().ok_or_else(|| {
-            TaskError::lasting("no_case", "No case holds, and the branch says nothing for that. Fill in \"Otherwise\".")
+            TaskError::lasting(
+                "no_case",
+                "No case holds, and the branch says nothing for that. Fill in \"Otherwise\".",
+            )
         })
     }
 
@@ -93,9 +110,15 @@ pub fn instructions_of(task: &Task) -> Option<&str> {
 }
 
 fn text_of<'a>(task: &'a Task, key: &str) -> Option<&'a str> {
-    task.input.as_ref().and_then(|input| input.get(key)).and_then(Value::as_str)
+    task.input
+        .as_ref()
+        .and_then(|input| input.get(key))
+        .and_then(Value::as_str)
 }
 
 fn failed(key: &str, error: &ExpressionError) -> TaskError {
-    TaskError::lasting("expression_failed", format!("The {key} cannot be filled in: {error}"))
+    TaskError::lasting(
+        "expression_failed",
+        format!("The {key} cannot be filled in: {error}"),
+    )
 }

@@ -18,7 +18,10 @@ use uuid::Uuid;
 use crate::stage::{Stage, play, record};
 
 fn command(command: Command) -> Input {
-    Input::Command { by: "tester".into(), command }
+    Input::Command {
+        by: "tester".into(),
+        command,
+    }
 }
 
 fn spawn(stage: &mut Stage, number: u128, name: &str, can: &[&str]) -> AgentId {
@@ -28,7 +31,9 @@ fn spawn(stage: &mut Stage, number: u128, name: &str, can: &[&str]) -> AgentId {
         capabilities: can.iter().map(|word| (*word).to_owned()).collect(),
         ..AgentSpec::default()
     };
-    stage.take(command(Command::SpawnAgent { agent, spec })).expect("a new name can be spawned");
+    stage
+        .take(command(Command::SpawnAgent { agent, spec }))
+        .expect("a new name can be spawned");
     agent
 }
 
@@ -52,8 +57,14 @@ fn a_named_agent_takes_what_is_meant_for_it() {
 fn two_agents_cannot_have_one_name() {
     let mut stage = Stage::new("a", "");
     spawn(&mut stage, 1, "ada", &[]);
-    let spec = AgentSpec { name: "ada".into(), ..AgentSpec::default() };
-    let refused = stage.take(command(Command::SpawnAgent { agent: AgentId(Uuid::from_u128(2)), spec }));
+    let spec = AgentSpec {
+        name: "ada".into(),
+        ..AgentSpec::default()
+    };
+    let refused = stage.take(command(Command::SpawnAgent {
+        agent: AgentId(Uuid::from_u128(2)),
+        spec,
+    }));
     assert_eq!(refused, Err(Rejection::NameTaken("ada".into())));
 }
 
@@ -61,12 +72,16 @@ fn two_agents_cannot_have_one_name() {
 fn a_paused_agent_takes_no_work_until_it_is_resumed() {
     let mut stage = Stage::new("a\na by ada", "");
     let ada = spawn(&mut stage, 1, "ada", &[]);
-    stage.take(command(Command::PauseAgent(ada))).expect("idle can pause");
+    stage
+        .take(command(Command::PauseAgent(ada)))
+        .expect("idle can pause");
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
     stage.play();
     assert_eq!(stage.run().tasks["a"].state.name(), "ready");
-    stage.take(command(Command::ResumeAgent(ada))).expect("paused can resume");
+    stage
+        .take(command(Command::ResumeAgent(ada)))
+        .expect("paused can resume");
     stage.play();
     assert_eq!(stage.run().state.name(), "succeeded");
     stage.assert_sound();
@@ -78,7 +93,9 @@ fn pausing_lets_the_work_under_way_end() {
     let ada = spawn(&mut stage, 1, "ada", &[]);
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
-    stage.take(command(Command::PauseAgent(ada))).expect("working can pause");
+    stage
+        .take(command(Command::PauseAgent(ada)))
+        .expect("working can pause");
     stage.play();
     assert_eq!(stage.run().tasks["a"].state.name(), "succeeded");
     assert_eq!(stage.run().tasks["b"].state.name(), "ready");
@@ -93,7 +110,9 @@ fn the_work_of_a_terminated_agent_goes_to_another() {
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
     assert_eq!(phase(&stage, ada), Phase::Working);
-    stage.take(command(Command::TerminateAgent(ada))).expect("working can end");
+    stage
+        .take(command(Command::TerminateAgent(ada)))
+        .expect("working can end");
     stage.play();
     assert_eq!(stage.run().state.name(), "succeeded");
     assert_eq!(stage.run().tasks["a"].attempts.len(), 2);
@@ -104,9 +123,14 @@ fn the_work_of_a_terminated_agent_goes_to_another() {
 fn a_terminated_agent_is_gone_for_good() {
     let mut stage = Stage::new("a", "");
     let ada = spawn(&mut stage, 1, "ada", &[]);
-    stage.take(command(Command::TerminateAgent(ada))).expect("idle can end");
+    stage
+        .take(command(Command::TerminateAgent(ada)))
+        .expect("idle can end");
     let refused = stage.take(command(Command::ResumeAgent(ada)));
-    assert!(matches!(refused, Err(Rejection::IllegalMove(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Rejection::IllegalMove(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -115,9 +139,13 @@ fn a_workspace_that_cannot_be_made_is_an_error_of_that_agent() {
     let ada = spawn(&mut stage, 1, "ada", &[]);
     let error = TaskError::passing("no_workspace", "disk full");
     // It is idle by now; an agent can break at any time.
-    stage.take(Input::Outcome(Outcome::AgentBroken { agent: ada, error })).expect("idle can break");
+    stage
+        .take(Input::Outcome(Outcome::AgentBroken { agent: ada, error }))
+        .expect("idle can break");
     assert_eq!(phase(&stage, ada), Phase::Error);
-    stage.take(command(Command::ResumeAgent(ada))).expect("a person brings it back");
+    stage
+        .take(command(Command::ResumeAgent(ada)))
+        .expect("a person brings it back");
     assert_eq!(phase(&stage, ada), Phase::Idle);
 }
 
@@ -128,7 +156,10 @@ fn specialists_are_kept_for_what_only_they_can_do() {
     let one = spawn(&mut stage, 2, "one", &["review"]);
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
-    assert_eq!((phase(&stage, both), phase(&stage, one)), (Phase::Idle, Phase::Working));
+    assert_eq!(
+        (phase(&stage, both), phase(&stage, one)),
+        (Phase::Idle, Phase::Working)
+    );
 }
 
 #[test]
@@ -137,7 +168,9 @@ fn an_idle_agent_that_nobody_asked_for_by_name_goes_away() {
     let agent = *stage.troupe.agents.keys().next().expect("one was spawned");
     let since = stage.troupe.agents[&agent].updated_at;
     let timer = domain::run::input::Timer::AgentIdle { agent, since };
-    stage.take(Input::Timer(timer)).expect("timers are never refused");
+    stage
+        .take(Input::Timer(timer))
+        .expect("timers are never refused");
     assert_eq!(phase(&stage, agent), Phase::Terminated);
 }
 
@@ -147,8 +180,16 @@ fn outcomes_of_an_attempt_that_is_over_are_refused() {
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
     let spec = stage.started[0].clone();
-    stage.take(Input::Outcome(Outcome::Succeeded { key: spec.key.clone(), output: json!(1) })).expect("the first counts");
-    let again = stage.take(Input::Outcome(Outcome::Succeeded { key: spec.key.clone(), output: json!(2) }));
+    stage
+        .take(Input::Outcome(Outcome::Succeeded {
+            key: spec.key.clone(),
+            output: json!(1),
+        }))
+        .expect("the first counts");
+    let again = stage.take(Input::Outcome(Outcome::Succeeded {
+        key: spec.key.clone(),
+        output: json!(2),
+    }));
     assert_eq!(again, Err(Rejection::AttemptOver(spec.key)));
     assert_eq!(stage.run().tasks["a"].state.output(), Some(&json!(1)));
 }
@@ -163,13 +204,27 @@ fn restart(stage: &Stage) -> Stage {
     for agent in stage.troupe.agents.values() {
         after.troupe.adopt_agent(agent.clone());
     }
-    let run = Run::replay(&stage.log.iter().filter(|event| event.fact.run().is_some()).cloned().collect::<Vec<_>>(), &stage.graph)
-        .expect("the log fits itself")
-        .expect("there is a run");
-    after.troupe.adopt_run(LiveRun::new(run, Arc::clone(&stage.graph)));
-    after.take(Input::Recovered(stage.run)).expect("a run recovers");
+    let run = Run::replay(
+        &stage
+            .log
+            .iter()
+            .filter(|event| event.fact.run().is_some())
+            .cloned()
+            .collect::<Vec<_>>(),
+        &stage.graph,
+    )
+    .expect("the log fits itself")
+    .expect("there is a run");
+    after
+        .troupe
+        .adopt_run(LiveRun::new(run, Arc::clone(&stage.graph)));
+    after
+        .take(Input::Recovered(stage.run))
+        .expect("a run recovers");
     for agent in stage.troupe.agents.keys() {
-        after.take(Input::AgentRecovered(*agent)).expect("an agent recovers");
+        after
+            .take(Input::AgentRecovered(*agent))
+            .expect("an agent recovers");
     }
     after
 }
@@ -180,10 +235,19 @@ fn after_a_kill_the_attempt_goes_on_from_its_last_finished_turn() {
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
     let key = stage.started[0].key.clone();
-    let turn = |turn| Outcome::TurnStarted { key: key.clone(), turn, model: "m:m".into(), simulated: false };
+    let turn = |turn| Outcome::TurnStarted {
+        key: key.clone(),
+        turn,
+        model: "m:m".into(),
+        simulated: false,
+    };
     stage.take(Input::Outcome(turn(1))).expect("begins");
     stage
-        .take(Input::Outcome(Outcome::TurnCompleted { key: key.clone(), turn: 1, record: Box::new(record("paid for")) }))
+        .take(Input::Outcome(Outcome::TurnCompleted {
+            key: key.clone(),
+            turn: 1,
+            record: Box::new(record("paid for")),
+        }))
         .expect("ends");
     stage.take(Input::Outcome(turn(2))).expect("begins again");
 
@@ -191,11 +255,22 @@ fn after_a_kill_the_attempt_goes_on_from_its_last_finished_turn() {
     assert_eq!(after.started.len(), 1, "the attempt is taken up again");
     let spec = after.started[0].clone();
     assert_eq!((spec.key.attempt, spec.turns.len()), (1, 2));
-    assert_eq!(spec.turns[0].done.as_ref().map(|done| done.text.as_str()), Some("paid for"));
-    assert!(spec.turns[1].done.is_none(), "the cut call is made again under its number");
-    after.take(Input::Outcome(turn(2))).expect("the cut call is begun again");
+    assert_eq!(
+        spec.turns[0].done.as_ref().map(|done| done.text.as_str()),
+        Some("paid for")
+    );
+    assert!(
+        spec.turns[1].done.is_none(),
+        "the cut call is made again under its number"
+    );
+    after
+        .take(Input::Outcome(turn(2)))
+        .expect("the cut call is begun again");
     let frame = after.log.last().expect("an event").to_frame();
-    assert_eq!((frame.kind.as_str(), &frame.data["resumed"]), ("turn.started", &json!(true)));
+    assert_eq!(
+        (frame.kind.as_str(), &frame.data["resumed"]),
+        ("turn.started", &json!(true))
+    );
     after.play();
     assert_eq!(after.run().state.name(), "succeeded");
     after.assert_sound();
@@ -214,7 +289,15 @@ fn after_a_kill_everything_else_goes_on_too() {
     for cut in stage.commits.clone() {
         // The same story, known only up to one of its commits.
         let log: Vec<_> = stage.log.iter().take(cut).cloned().collect();
-        let Ok(Some(run)) = Run::replay(&log.iter().filter(|event| event.fact.run().is_some()).cloned().collect::<Vec<_>>(), &stage.graph) else { continue };
+        let Ok(Some(run)) = Run::replay(
+            &log.iter()
+                .filter(|event| event.fact.run().is_some())
+                .cloned()
+                .collect::<Vec<_>>(),
+            &stage.graph,
+        ) else {
+            continue;
+        };
         if run.state.is_final() {
             continue;
         }
@@ -223,8 +306,12 @@ fn after_a_kill_everything_else_goes_on_too() {
         after.now = stage.now;
         after.troupe = Troupe::new(log.len() as u64, Limits::default());
         after.log = log;
-        after.troupe.adopt_run(LiveRun::new(run, Arc::clone(&stage.graph)));
-        after.take(Input::Recovered(stage.run)).expect("a run recovers");
+        after
+            .troupe
+            .adopt_run(LiveRun::new(run, Arc::clone(&stage.graph)));
+        after
+            .take(Input::Recovered(stage.run))
+            .expect("a run recovers");
         after.play();
         assert_eq!(after.run().state.name(), "succeeded", "cut at {cut}");
         after.assert_sound();
@@ -238,7 +325,13 @@ fn commands_to_what_does_not_live_are_refused_by_name() {
     let mut stage = Stage::new("a", "");
     let (run, agent) = (RunId(Uuid::from_u128(5)), AgentId(Uuid::from_u128(6)));
     stage.now = Timestamp(5);
-    assert_eq!(stage.take(command(Command::CancelRun(run))), Err(Rejection::NoSuchRun(run)));
-    assert_eq!(stage.take(command(Command::PauseAgent(agent))), Err(Rejection::NoSuchAgent(agent)));
+    assert_eq!(
+        stage.take(command(Command::CancelRun(run))),
+        Err(Rejection::NoSuchRun(run))
+    );
+    assert_eq!(
+        stage.take(command(Command::PauseAgent(agent))),
+        Err(Rejection::NoSuchAgent(agent))
+    );
     assert!(stage.log.is_empty());
 }

@@ -57,7 +57,10 @@ fn moves() -> impl Strategy<Value = Move> {
 /// A graph without cycles: edges go from lower to higher numbers.
 fn graphs() -> impl Strategy<Value = String> {
     let node = (0u8..6, any::<bool>(), 0u8..4);
-    (prop::collection::vec(node, 1..9), prop::collection::vec((any::<usize>(), any::<usize>(), any::<bool>()), 0..14))
+    (
+        prop::collection::vec(node, 1..9),
+        prop::collection::vec((any::<usize>(), any::<usize>(), any::<bool>()), 0..14),
+    )
         .prop_map(|(nodes, edges)| {
             let mut text = String::new();
             for (at, (kind, any_join, on_error)) in nodes.iter().enumerate() {
@@ -99,28 +102,49 @@ fn key(stage: &Stage, at: usize) -> AttemptKey {
     let tasks = &stage.troupe.runs[&stage.run].run.tasks;
     let (name, task) = tasks.get_index(at % tasks.len()).expect("a run has tasks");
     let attempt = task.attempts.last().map_or(1, |last| last.number);
-    AttemptKey { run: stage.run, task: name.clone(), attempt }
+    AttemptKey {
+        run: stage.run,
+        task: name.clone(),
+        attempt,
+    }
 }
 
 fn agent(stage: &Stage, at: usize) -> AgentId {
     let agents: Vec<AgentId> = stage.troupe.agents.keys().copied().collect();
-    agents.get(at % agents.len().max(1)).copied().unwrap_or(AgentId(uuid::Uuid::nil()))
+    agents
+        .get(at % agents.len().max(1))
+        .copied()
+        .unwrap_or(AgentId(uuid::Uuid::nil()))
 }
 
 fn input(stage: &Stage, next: &Move) -> Option<Input> {
     let outcome = |outcome| Some(Input::Outcome(outcome));
-    let command = |command| Some(Input::Command { by: "tester".into(), command });
+    let command = |command| {
+        Some(Input::Command {
+            by: "tester".into(),
+            command,
+        })
+    };
     match next {
-        Move::TurnStarted(at, turn) => {
-            outcome(Outcome::TurnStarted { key: key(stage, *at), turn: *turn, model: "m:m".into(), simulated: false })
-        }
-        Move::TurnCompleted(at, turn) => {
-            outcome(Outcome::TurnCompleted { key: key(stage, *at), turn: *turn, record: Box::new(record("text")) })
-        }
+        Move::TurnStarted(at, turn) => outcome(Outcome::TurnStarted {
+            key: key(stage, *at),
+            turn: *turn,
+            model: "m:m".into(),
+            simulated: false,
+        }),
+        Move::TurnCompleted(at, turn) => outcome(Outcome::TurnCompleted {
+            key: key(stage, *at),
+            turn: *turn,
+            record: Box::new(record("text")),
+        }),
         Move::ToolCalled(at, turn) => outcome(Outcome::ToolCalled {
             key: key(stage, *at),
             turn: *turn,
-            call: ToolCall { call_id: "1".into(), name: "note".into(), arguments: "{".into() },
+            call: ToolCall {
+                call_id: "1".into(),
+                name: "note".into(),
+                arguments: "{".into(),
+            },
         }),
         Move::ToolReturned(at, turn) => outcome(Outcome::ToolReturned {
             key: key(stage, *at),
@@ -130,14 +154,22 @@ fn input(stage: &Stage, next: &Move) -> Option<Input> {
             failed: false,
             duration_ms: 1,
         }),
-        Move::Succeed(at) => outcome(Outcome::Succeeded { key: key(stage, *at), output: json!("text") }),
-        Move::FailForNow(at) => {
-            outcome(Outcome::Failed { key: key(stage, *at), error: TaskError::passing("busy", "busy") })
-        }
-        Move::FailForGood(at) => {
-            outcome(Outcome::Failed { key: key(stage, *at), error: TaskError::lasting("refused", "no") })
-        }
-        Move::Crash(at) => outcome(Outcome::Crashed { key: key(stage, *at), error: TaskError::passing("agent_crashed", "x") }),
+        Move::Succeed(at) => outcome(Outcome::Succeeded {
+            key: key(stage, *at),
+            output: json!("text"),
+        }),
+        Move::FailForNow(at) => outcome(Outcome::Failed {
+            key: key(stage, *at),
+            error: TaskError::passing("busy", "busy"),
+        }),
+        Move::FailForGood(at) => outcome(Outcome::Failed {
+            key: key(stage, *at),
+            error: TaskError::lasting("refused", "no"),
+        }),
+        Move::Crash(at) => outcome(Outcome::Crashed {
+            key: key(stage, *at),
+            error: TaskError::passing("agent_crashed", "x"),
+        }),
         Move::Timeout(at) => Some(Input::Timer(Timer::AttemptTimeout(key(stage, *at)))),
         Move::Retry(at) => {
             let mut key = key(stage, *at);
@@ -149,7 +181,11 @@ fn input(stage: &Stage, next: &Move) -> Option<Input> {
         Move::Terminate(at) => command(Command::TerminateAgent(agent(stage, *at))),
         Move::Idle(at) => {
             let agent = agent(stage, *at);
-            let since = stage.troupe.agents.get(&agent).map(|agent| agent.updated_at)?;
+            let since = stage
+                .troupe
+                .agents
+                .get(&agent)
+                .map(|agent| agent.updated_at)?;
             Some(Input::Timer(Timer::AgentIdle { agent, since }))
         }
         Move::Cancel => command(Command::CancelRun(stage.run)),

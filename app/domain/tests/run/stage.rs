@@ -48,40 +48,76 @@ fn drawing(text: &str) -> Drawing {
     let mut drawing = Drawing::default();
     let mut node = |id: &str, kind: &str, keys: Value| {
         let Value::Object(keys) = keys else { return };
-        drawing.nodes.push(DrawnNode { id: id.into(), kind: kind.into(), keys });
+        drawing.nodes.push(DrawnNode {
+            id: id.into(),
+            kind: kind.into(),
+            keys,
+        });
     };
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     for line in &lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            [id] => node(id, "agent", json!({ "prompt": format!("do {id}"), "capabilities": [] })),
+            [id] => node(
+                id,
+                "agent",
+                json!({ "prompt": format!("do {id}"), "capabilities": [] }),
+            ),
             [id, "=", ..] => node(id, "transform", json!({ "template": line[id.len() + 3..] })),
-            [id, "=json", ..] => node(id, "transform", json!({ "template": line[id.len() + 7..], "as": "json" })),
+            [id, "=json", ..] => node(
+                id,
+                "transform",
+                json!({ "template": line[id.len() + 7..], "as": "json" }),
+            ),
             [id, "?", ..] => node(id, "branch", json!({ "condition": line[id.len() + 3..] })),
             [id, ":", ..] => node(id, "output", json!({ "value": line[id.len() + 3..] })),
-            [id, "asks", ..] => node(id, "agent", json!({ "prompt": line[id.len() + 6..], "capabilities": [] })),
+            [id, "asks", ..] => node(
+                id,
+                "agent",
+                json!({ "prompt": line[id.len() + 6..], "capabilities": [] }),
+            ),
             _ => {}
         }
     }
     for line in &lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         if words.len() > 2 && words[1] == ">" {
-            for pair in line.split('>').map(str::trim).collect::<Vec<_>>().windows(2) {
-                drawing.edges.push(DrawnEdge { from: pair[0].into(), to: pair[1].into(), ..DrawnEdge::default() });
+            for pair in line
+                .split('>')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .windows(2)
+            {
+                drawing.edges.push(DrawnEdge {
+                    from: pair[0].into(),
+                    to: pair[1].into(),
+                    ..DrawnEdge::default()
+                });
             }
             continue;
         }
         let (key, value) = match words[..] {
             [_, "join", how] => ("join", json!(how)),
             [_, "on_error", how] => ("on_error", json!(how)),
-            [_, "retry", tries] => ("retry", json!({ "attempts": tries.parse::<u32>().expect("a number") })),
+            [_, "retry", tries] => (
+                "retry",
+                json!({ "attempts": tries.parse::<u32>().expect("a number") }),
+            ),
             [_, "timeout", ms] => ("timeout_ms", json!(ms.parse::<u64>().expect("a number"))),
             [_, "disabled"] => ("disabled", json!(true)),
             [_, "can", word] => ("capabilities", json!([word])),
             [_, "by", name] => ("agent", json!(name)),
             _ => continue,
         };
-        let node = drawing.nodes.iter_mut().find(|node| node.id == words[0]).expect("a node of that name");
+        let node = drawing
+            .nodes
+            .iter_mut()
+            .find(|node| node.id == words[0])
+            .expect("a node of that name");
         node.keys.insert(key.into(), value);
         if key == "agent" {
             node.keys.shift_remove("capabilities");
@@ -121,17 +157,30 @@ impl Stage {
     pub fn new(graph_text: &str, script: &str) -> Self {
         let mut parts = BTreeMap::new();
         let mut cancel_when = None;
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in script
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words[..] {
                 ["cancel", "when", task] => cancel_when = Some(task.to_owned()),
                 [task, "says", ..] => {
-                    parts.insert(task.to_owned(), Part::Says(line[task.len() + 6..].to_owned()));
+                    parts.insert(
+                        task.to_owned(),
+                        Part::Says(line[task.len() + 6..].to_owned()),
+                    );
                 }
                 [task, "fails"] => drop(parts.insert(task.to_owned(), Part::Fails)),
-                [task, "fails", "once"] => drop(parts.insert(task.to_owned(), Part::FailsThenSays(1))),
-                [task, "fails", "twice"] => drop(parts.insert(task.to_owned(), Part::FailsThenSays(2))),
-                [task, "fails", "thrice"] => drop(parts.insert(task.to_owned(), Part::FailsThenSays(3))),
+                [task, "fails", "once"] => {
+                    drop(parts.insert(task.to_owned(), Part::FailsThenSays(1)))
+                }
+                [task, "fails", "twice"] => {
+                    drop(parts.insert(task.to_owned(), Part::FailsThenSays(2)))
+                }
+                [task, "fails", "thrice"] => {
+                    drop(parts.insert(task.to_owned(), Part::FailsThenSays(3)))
+                }
                 [task, "crashes"] => drop(parts.insert(task.to_owned(), Part::Crashes)),
                 [task, "hangs"] => drop(parts.insert(task.to_owned(), Part::Hangs)),
                 _ => panic!("the script says `{line}`, which nobody understands"),
@@ -173,7 +222,9 @@ impl Stage {
     pub fn take(&mut self, input: Input) -> Result<(), Rejection> {
         let mut step = Step::default();
         let taken = self.troupe.handle(input, self.now, &mut step);
-        self.troupe.dispatch(self.now, &mut self.ids, &mut step).expect("dispatch never contradicts itself");
+        self.troupe
+            .dispatch(self.now, &mut self.ids, &mut step)
+            .expect("dispatch never contradicts itself");
         self.log.extend(step.events);
         self.commits.push(self.log.len());
         for action in step.actions {
@@ -185,7 +236,8 @@ impl Stage {
     fn act(&mut self, action: Action) {
         match action {
             Action::PrepareAgent(agent) => {
-                self.take(Input::Outcome(Outcome::AgentReady(agent))).expect("a spawned agent becomes idle");
+                self.take(Input::Outcome(Outcome::AgentReady(agent)))
+                    .expect("a spawned agent becomes idle");
             }
             Action::ReleaseAgent(_) => {}
             Action::StartAttempt(spec) => self.started.push(*spec),
@@ -202,50 +254,75 @@ impl Stage {
         loop {
             if !self.started.is_empty() {
                 let wave = std::mem::take(&mut self.started);
-                self.waves.push(wave.iter().map(|spec| spec.key.task.to_string()).collect());
+                self.waves
+                    .push(wave.iter().map(|spec| spec.key.task.to_string()).collect());
                 for spec in wave {
                     self.perform(&spec);
                 }
                 continue;
             }
-            let Some(((at, _), timer)) = self.timers.pop_first() else { return };
+            let Some(((at, _), timer)) = self.timers.pop_first() else {
+                return;
+            };
             if matches!(timer, Timer::AgentIdle { .. }) && self.is_over() {
                 continue;
             }
             self.now = self.now.max(at);
-            self.take(Input::Timer(timer)).expect("timers are never refused");
+            self.take(Input::Timer(timer))
+                .expect("timers are never refused");
         }
     }
 
     fn is_over(&self) -> bool {
-        self.troupe.runs.values().all(|live| live.run.state.is_final())
+        self.troupe
+            .runs
+            .values()
+            .all(|live| live.run.state.is_final())
     }
 
     fn perform(&mut self, spec: &AttemptSpec) {
         let task = spec.key.task.to_string();
         let key = spec.key.clone();
         self.now = self.now.plus_ms(10);
-        let turn = Outcome::TurnStarted { key: key.clone(), turn: 1, model: "rehearsal:default".into(), simulated: true };
+        let turn = Outcome::TurnStarted {
+            key: key.clone(),
+            turn: 1,
+            model: "rehearsal:default".into(),
+            simulated: true,
+        };
         if self.take(Input::Outcome(turn)).is_err() {
             return;
         }
         if self.cancel_when.as_deref() == Some(task.as_str()) {
             self.cancel_when = None;
             let command = Command::CancelRun(self.run);
-            self.take(Input::Command { by: "tester".into(), command }).expect("a live run can be cancelled");
+            self.take(Input::Command {
+                by: "tester".into(),
+                command,
+            })
+            .expect("a live run can be cancelled");
         }
         let passing = |code: &str| TaskError::passing(code, "it can pass");
         let outcome = match self.parts.get(&task).cloned() {
             Some(Part::Hangs) => return,
             Some(Part::Crashes) => {
                 self.parts.remove(&task);
-                Outcome::Crashed { key, error: passing("agent_crashed") }
+                Outcome::Crashed {
+                    key,
+                    error: passing("agent_crashed"),
+                }
             }
-            Some(Part::Fails) => Outcome::Failed { key, error: TaskError::lasting("refused", "it never works") },
+            Some(Part::Fails) => Outcome::Failed {
+                key,
+                error: TaskError::lasting("refused", "it never works"),
+            },
             Some(Part::FailsThenSays(0)) | None => return self.say(spec, &task),
             Some(Part::FailsThenSays(left)) => {
                 self.parts.insert(task, Part::FailsThenSays(left - 1));
-                Outcome::Failed { key, error: passing("busy") }
+                Outcome::Failed {
+                    key,
+                    error: passing("busy"),
+                }
             }
             Some(Part::Says(text)) => return self.say(spec, &text),
         };
@@ -256,8 +333,15 @@ impl Stage {
     fn say(&mut self, spec: &AttemptSpec, text: &str) {
         let key = spec.key.clone();
         let record = Box::new(record(text));
-        let _late = self.take(Input::Outcome(Outcome::TurnCompleted { key: key.clone(), turn: 1, record }));
-        let _late = self.take(Input::Outcome(Outcome::Succeeded { key, output: json!(text) }));
+        let _late = self.take(Input::Outcome(Outcome::TurnCompleted {
+            key: key.clone(),
+            turn: 1,
+            record,
+        }));
+        let _late = self.take(Input::Outcome(Outcome::Succeeded {
+            key,
+            output: json!(text),
+        }));
     }
 
     pub fn run(&self) -> &Run {
@@ -270,7 +354,11 @@ impl Stage {
         let mut out = match &run.state {
             RunState::Succeeded { output } => format!("run succeeded: {output}\n"),
             RunState::Failed { error } => {
-                let task = error.task.as_ref().map(|task| task.to_string()).unwrap_or_default();
+                let task = error
+                    .task
+                    .as_ref()
+                    .map(|task| task.to_string())
+                    .unwrap_or_default();
                 format!("run failed at {task}: {}\n", error.error.code)
             }
             other => format!("run {}\n", other.name()),
@@ -279,10 +367,16 @@ impl Stage {
             let more = match &task.state {
                 TaskState::Failed { error, .. } => format!(" ({})", error.code),
                 TaskState::Skipped { reason } => format!(" ({reason:?})"),
-                TaskState::Succeeded { port: Some(port), .. } => format!(" -> {port}"),
+                TaskState::Succeeded {
+                    port: Some(port), ..
+                } => format!(" -> {port}"),
                 _ => String::new(),
             };
-            let tries = if task.attempts.len() > 1 { format!(" after {} tries", task.attempts.len()) } else { String::new() };
+            let tries = if task.attempts.len() > 1 {
+                format!(" after {} tries", task.attempts.len())
+            } else {
+                String::new()
+            };
             out.push_str(&format!("{name} {}{more}{tries}\n", task.state.name()));
         }
         out
@@ -290,7 +384,11 @@ impl Stage {
 
     /// Which agent tasks ran at the same time.
     pub fn waves(&self) -> String {
-        self.waves.iter().map(|wave| wave.join(" ")).collect::<Vec<_>>().join(" | ")
+        self.waves
+            .iter()
+            .map(|wave| wave.join(" "))
+            .collect::<Vec<_>>()
+            .join(" | ")
     }
 
     /// Checks what must hold for any log at any time.
@@ -298,13 +396,21 @@ impl Stage {
         for (at, event) in self.log.iter().enumerate() {
             assert_eq!(event.seq, at as u64 + 1, "seq has a gap");
         }
-        let of_run: Vec<Event> =
-            self.log.iter().filter(|event| event.fact.run() == Some(self.run)).cloned().collect();
+        let of_run: Vec<Event> = self
+            .log
+            .iter()
+            .filter(|event| event.fact.run() == Some(self.run))
+            .cloned()
+            .collect();
         for (at, event) in of_run.iter().enumerate() {
             assert_eq!(event.run_seq, Some(at as u64 + 1), "run_seq has a gap");
         }
         let replayed = Run::replay(&of_run, &self.graph).expect("the log fits itself");
-        assert_eq!(replayed.as_ref(), self.troupe.runs.get(&self.run).map(|live| &live.run), "replay gives another state");
+        assert_eq!(
+            replayed.as_ref(),
+            self.troupe.runs.get(&self.run).map(|live| &live.run),
+            "replay gives another state"
+        );
         for event in &self.log {
             let back = Event::from_frame(event.to_frame()).expect("frames can be read back");
             assert_eq!(&back, event, "the wire changes an event");
@@ -313,13 +419,21 @@ impl Stage {
             && live.run.state.is_final()
         {
             for (name, task) in &live.run.tasks {
-                assert!(task.state.is_settled(), "{name} is {} in an ended run", task.state.name());
+                assert!(
+                    task.state.is_settled(),
+                    "{name} is {} in an ended run",
+                    task.state.name()
+                );
             }
         }
         for agent in self.troupe.agents.values() {
             if let Some(key) = agent.working_on() {
                 let live = &self.troupe.runs[&key.run];
-                assert!(live.is_current(key), "{} works on {key:?}, which is over", agent.spec.name);
+                assert!(
+                    live.is_current(key),
+                    "{} works on {key:?}, which is over",
+                    agent.spec.name
+                );
             }
         }
     }
@@ -363,12 +477,18 @@ pub fn play_with(graph: &str, script: &str, input: Value) -> Stage {
 pub fn events_of(stage: &Stage, task: &str) -> String {
     let mut kinds = Vec::new();
     for event in &stage.log {
-        if let Fact::Task { task: name, event: what, .. } = &event.fact
+        if let Fact::Task {
+            task: name,
+            event: what,
+            ..
+        } = &event.fact
             && name.as_str() == task
         {
             let frame = event.to_frame();
             kinds.push(match what {
-                TaskEvent::Retrying { attempt, wait_ms, .. } => format!("{}({attempt}, {wait_ms} ms)", frame.kind),
+                TaskEvent::Retrying {
+                    attempt, wait_ms, ..
+                } => format!("{}({attempt}, {wait_ms} ms)", frame.kind),
                 _ => frame.kind,
             });
         }

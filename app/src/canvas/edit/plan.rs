@@ -177,7 +177,12 @@ pub(super) fn places(drawing: &Drawing, moved: Vec<(String, Point)>) -> Plan {
     }
 }
 
-pub(super) fn set_key(drawing: &Drawing, id: &str, key: &str, value: Option<Value>) -> Result<Plan, String> {
+pub(super) fn set_key(
+    drawing: &Drawing,
+    id: &str,
+    key: &str,
+    value: Option<Value>,
+) -> Result<Plan, String> {
     let at = find(drawing, id)?;
     let mut node = drawing.nodes[at].clone();
     match value {

@@ -140,4 +140,3 @@ pub fn first_view(scene: &Scene, pane: Pane) -> View {
         None => View::centred(at(0.0, 0.0), 1.0, pane),
     }
 }
-
