@@ -3,7 +3,9 @@ import { expect, test } from '../support/journey.ts';
 import { RunPage, isLive, open } from '../support/pages.ts';
 import { chain } from '../support/workflows.ts';
 
-test('spawn an agent, hold it, let it work, end it', async ({ page, server, shot }) => {
+test('spawn an agent, hold it, let it work, end it', async ({ page, server, watched, shot }) => {
+  // The browser reports refusals of the server, here of a name that is taken.
+  watched.expect(/status of 409/);
   await open(page, '/agents');
   await page.getByRole('button', { name: 'Spawn agent' }).click();
   const dialog = page.getByRole('dialog', { name: 'Spawn agent' });

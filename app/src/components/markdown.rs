@@ -3,7 +3,7 @@
 
 use ammonia::Builder;
 use leptos::prelude::*;
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html::push_html};
 
 /// Longer texts are shown as they are: nobody reads their structure, and rendering would stop the page.
 const LONGEST_BYTES: usize = 200_000;
@@ -25,11 +25,33 @@ pub fn to_html(text: &str) -> String {
             images = images.saturating_sub(1);
             Some(Event::Text(CowStr::Borrowed("]")))
         }
+        // The page has one heading of the first level and parts of the second: the text stands below.
+        Event::Start(Tag::Heading {
+            level,
+            id,
+            classes,
+            attrs,
+        }) => Some(Event::Start(Tag::Heading {
+            level: lowered(level),
+            id,
+            classes,
+            attrs,
+        })),
+        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(lowered(level)))),
         other => Some(other),
     });
     let mut html = String::with_capacity(text.len() * 2);
     push_html(&mut html, events);
     cleaner().clean(&html).to_string()
+}
+
+fn lowered(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 => HeadingLevel::H3,
+        HeadingLevel::H2 => HeadingLevel::H4,
+        HeadingLevel::H3 => HeadingLevel::H5,
+        HeadingLevel::H4 | HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
+    }
 }
 
 fn cleaner() -> Builder<'static> {

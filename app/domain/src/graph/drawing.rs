@@ -198,7 +198,6 @@ impl DrawnEdge {
     }
 }
 
-#[expect(clippy::result_large_err, reason = "asked once for a whole file")]
 impl Drawing {
     /// Reads the text of a workflow file. `Err` only where nothing can be shown: no JSON, or no
     /// object. Everything else becomes a drawing; what is wrong with it, `problems` says. Keys of
