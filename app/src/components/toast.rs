@@ -1,6 +1,6 @@
 //! Short messages at the edge of the page: what was done, what did not work, what can be taken back.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use leptos::prelude::*;
 
@@ -18,12 +18,15 @@ const UNDO: Duration = Duration::from_secs(10);
 /// Errors stay longer: they say what to do.
 const ERROR_STAYS: Duration = Duration::from_secs(15);
 
+/// Takes something back. Owned by the message alone: the row or page that it came from may be gone.
+type Undo = Arc<dyn Fn() + Send + Sync>;
+
 #[derive(Clone)]
 struct Toast {
     id: u32,
     status: &'static str,
     text: String,
-    undo: Option<Callback<()>>,
+    undo: Option<Undo>,
 }
 
 /// The messages of this tab; a context of every page.
@@ -71,15 +74,10 @@ impl Toasts {
 
     /// Something was done that can be taken back for 10 s.
     pub fn undo(self, text: impl Into<String>, undo: impl Fn() + Send + Sync + 'static) {
-        self.add(
-            "info",
-            text.into(),
-            Some(Callback::new(move |()| undo())),
-            UNDO,
-        );
+        self.add("info", text.into(), Some(Arc::new(undo)), UNDO);
     }
 
-    fn add(self, status: &'static str, text: String, undo: Option<Callback<()>>, stays: Duration) {
+    fn add(self, status: &'static str, text: String, undo: Option<Undo>, stays: Duration) {
         let id = self.next.get_untracked();
         self.next.set(id + 1);
         self.list.update(|list| {
@@ -130,7 +128,7 @@ fn ToastView(toasts: Toasts, toast: Toast) -> impl IntoView {
                 .map(|undo| {
                     let press = move |()| {
                         toasts.remove(id);
-                        undo.run(());
+                        undo();
                     };
                     view! { <Button look=ButtonLook::Quiet icon=Glyph::Undo on_press=press>"Undo"</Button> }
                 })}

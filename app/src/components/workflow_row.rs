@@ -11,7 +11,7 @@ use super::{
     icon::Glyph,
     numbers::RelativeTime,
     starter::Starter,
-    toast::use_toasts,
+    toast::{Toasts, use_toasts},
 };
 use crate::{
     api,
@@ -115,20 +115,12 @@ fn Delete(
     removed: Callback<WorkflowId>,
 ) -> impl IntoView {
     let toasts = use_toasts();
-    let restore = Action::new(move |(): &()| async move {
-        match api::restore_workflow(id).await {
-            Ok(()) => changed.run(()),
-            Err(error) => toasts.fail(&error),
-        }
-    });
     let delete = Action::new(move |(): &()| async move {
         match api::delete_workflow(id).await {
             Ok(()) => {
                 toasts.undo(
                     format!("Deleted “{}”. Its runs stay.", name.get_untracked()),
-                    move || {
-                        restore.dispatch(());
-                    },
+                    move || restore(id, toasts, changed),
                 );
                 removed.run(id);
             }
@@ -138,6 +130,18 @@ fn Delete(
     view! {
         <IconButton glyph=Glyph::Trash label=Signal::derive(move || format!("Delete {}", name.get())) disabled=delete.pending() on_press=move |()| { delete.dispatch(()); }/>
     }
+}
+
+/// The row is gone by then, and the list may be too: neither is asked for anything but to look again.
+fn restore(id: WorkflowId, toasts: Toasts, changed: Callback<()>) {
+    leptos::task::spawn_local(async move {
+        match api::restore_workflow(id).await {
+            Ok(()) => {
+                let _left = changed.try_run(());
+            }
+            Err(error) => toasts.fail(&error),
+        }
+    });
 }
 
 /// A file name that every system takes.
