@@ -62,7 +62,9 @@ export const test = base.extend<Fixtures>({
     { auto: true },
   ],
   shot: async ({ page }, use, info) => {
-    const folder = join(screens, info.titlePath.slice(0, -1).join('-').replace(/^tests\//, '').replace(/[^\w-]+/g, '_'));
+    const [file = '', ...titles] = info.titlePath;
+    const slug = (text: string) => text.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 60).replace(/^-|-$/g, '');
+    const folder = join(screens, slug(file.replace(/^tests\/|\.spec\.ts$/g, '')), slug(titles.join(' ')));
     let count = 0;
     await use(async (name, other = page) => {
       await mkdir(folder, { recursive: true });

@@ -183,7 +183,7 @@ fn TaskFigures(shown: Shown) -> impl IntoView {
     };
     view! {
         <p class="side-figures">
-            <span class="kind">{shown.task(|task| task.kind.clone())}</span>
+            <span class="side-kind">{shown.task(|task| task.kind.clone())}</span>
             {agent_link}
             {move || took.get().map(|took| view! { <span class="number">{took}</span> })}
             {move || {

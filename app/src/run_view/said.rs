@@ -146,27 +146,30 @@ pub fn note(task: &Task, now: Timestamp) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-/// A mark on the axis: `0`, `500 ms`, `15 s`, `2 min`, `1 h 30 min`, `3 d`.
+/// A mark on the axis: `0`, `0.5 s`, `15 s`, `2 min`, `1 h 30 min`, `3 d`.
 pub fn mark(ms: u64) -> String {
+    if ms < 60_000 {
+        let seconds = format!("{}.{:03}", ms / 1_000, ms % 1_000);
+        let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+        return if ms == 0 {
+            "0".to_owned()
+        } else {
+            format!("{seconds} s")
+        };
+    }
     let part = |count: u64, unit: &str| (count > 0).then(|| format!("{count} {unit}"));
     let parts = [
         part(ms / 86_400_000, "d"),
         part(ms / 3_600_000 % 24, "h"),
         part(ms / 60_000 % 60, "min"),
         part(ms / 1_000 % 60, "s"),
-        part(ms % 1_000, "ms"),
     ];
-    let said = parts
+    parts
         .into_iter()
         .flatten()
         .take(2)
         .collect::<Vec<_>>()
-        .join(" ");
-    if said.is_empty() {
-        "0".to_owned()
-    } else {
-        said
-    }
+        .join(" ")
 }
 
 /// What a run cost so far. Nothing is known before the first model has answered.
@@ -292,10 +295,13 @@ mod tests {
     #[test]
     fn marks_are_whole() {
         let marks = [
-            0, 50, 1_000, 1_500, 90_000, 3_600_000, 5_400_000, 90_000_000,
+            0, 50, 500, 1_000, 1_500, 10_000, 90_000, 3_600_000, 5_400_000, 90_000_000,
         ]
         .map(mark);
-        expect![[""]].assert_eq(&marks.join(" · "));
+        expect![
+            "0 · 0.05 s · 0.5 s · 1 s · 1.5 s · 10 s · 1 min 30 s · 1 h · 1 h 30 min · 1 d 1 h"
+        ]
+        .assert_eq(&marks.join(" · "));
     }
 
     #[test]
