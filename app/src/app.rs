@@ -84,15 +84,15 @@ fn Frame() -> impl IntoView {
                 <TopBar status/>
                 <main id="page" tabindex="-1">
                     <Routes fallback=NotFoundPage>
-                        <Route path=path!("/") view=|| DashboardPage().into_any()/>
-                        <Route path=path!("/workflows") view=|| WorkflowsPage().into_any()/>
-                        <Route path=path!("/workflows/:id") view=|| EditorPage().into_any()/>
-                        <Route path=path!("/runs") view=|| RunsPage().into_any()/>
-                        <Route path=path!("/runs/:id") view=|| RunPage().into_any()/>
-                        <Route path=path!("/agents") view=|| AgentsPage().into_any()/>
-                        <Route path=path!("/agents/:id") view=|| AgentPage().into_any()/>
-                        <Route path=path!("/events") view=|| EventsPage().into_any()/>
-                        <Route path=path!("/settings") view=|| SettingsPage().into_any()/>
+                        <Route path=path!("/") view=DashboardPage ssr=WHOLE/>
+                        <Route path=path!("/workflows") view=WorkflowsPage ssr=WHOLE/>
+                        <Route path=path!("/workflows/:id") view=EditorPage ssr=WHOLE/>
+                        <Route path=path!("/runs") view=RunsPage ssr=WHOLE/>
+                        <Route path=path!("/runs/:id") view=RunPage ssr=WHOLE/>
+                        <Route path=path!("/agents") view=AgentsPage ssr=WHOLE/>
+                        <Route path=path!("/agents/:id") view=AgentPage ssr=WHOLE/>
+                        <Route path=path!("/events") view=EventsPage ssr=WHOLE/>
+                        <Route path=path!("/settings") view=SettingsPage ssr=WHOLE/>
                     </Routes>
                 </main>
             </div>

@@ -76,7 +76,10 @@ pub fn Canvas(
     on_ask: Callback<Ask>,
 ) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
-    let first = document.with_untracked(|document| first_paint(document.drawing(), None));
+    let first = document.with_untracked(|document| {
+        problems.with_untracked(|problems| first_paint(document.drawing(), problems, None))
+    });
+    handle.zoom.set(first.view.z);
     Effect::new(move |_| {
         let Some(root) = node.get() else {
             return;
@@ -142,7 +145,12 @@ pub fn WatchCanvas(
     let minimap = RwSignal::new(false);
     let placed = Memo::new(move |_| placed(drawing.get()));
     let nothing = Arc::new(HashMap::new());
-    let first = first_paint(&placed.get_untracked(), Some(&statuses.get_untracked()));
+    let first = first_paint(
+        &placed.get_untracked(),
+        &nothing,
+        Some(&statuses.get_untracked()),
+    );
+    handle.zoom.set(first.view.z);
     Effect::new(move |_| {
         let Some(root) = node.get() else {
             return;

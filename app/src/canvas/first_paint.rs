@@ -9,7 +9,7 @@ use super::{
     NodeStatus,
     edge_html::{EdgeView, edge_html, label_html},
     geometry::Rect,
-    model::{FAR_BELOW, MOST_NEAR, first_view},
+    model::{KEEP_ALL, MOST_NEAR, far_below, first_view},
     node_html::{NodeView, node_html},
     scene::Scene,
     viewport::{Pane, View},
@@ -17,10 +17,7 @@ use super::{
 
 /// The pane that the server imagines. The page shifts the result so that its middle is the middle of
 /// the real one.
-pub const IMAGINED: Pane = Pane {
-    w: 1000.0,
-    h: 720.0,
-};
+pub const IMAGINED: Pane = Pane { w: 860.0, h: 780.0 };
 
 /// More boxes than this are left out of a drawing that is seen from far away.
 const MOST_BOXES: usize = 12_000;
@@ -36,18 +33,25 @@ pub struct FirstPaint {
     pub html: String,
 }
 
-/// Paints a drawing. `statuses`: the states of its nodes, where a run is shown.
+/// Paints a drawing. `problems`: errors and warnings by node; `statuses`: the states of its nodes, where
+/// a run is shown.
 pub fn first_paint(
     drawing: &Drawing,
+    problems: &HashMap<String, (u32, u32)>,
     statuses: Option<&HashMap<String, NodeStatus>>,
 ) -> FirstPaint {
     let mut scene = Scene::new(drawing, statuses.is_some());
     let view = first_view(&scene, IMAGINED);
     // Real panes may be larger than the imagined one.
-    let area = view.seen(IMAGINED).grown(300.0 / view.z);
+    let near = view.seen(IMAGINED).grown(300.0 / view.z);
+    let area = if scene.nodes() <= KEEP_ALL {
+        scene.bounds().unwrap_or(near)
+    } else {
+        near
+    };
     let (mut nodes, mut edges) = (Vec::new(), Vec::new());
     scene.nodes_in(area, &mut nodes);
-    let far = view.z < FAR_BELOW || nodes.len() > MOST_NEAR * 2;
+    let far = view.z < far_below(scene.nodes()) || nodes.len() > MOST_NEAR * 2;
     let mut html = String::new();
     html.push_str(OPEN);
     if far {
@@ -95,7 +99,7 @@ pub fn first_paint(
             port_in: scene.has_port_in(n),
             selected: false,
             active: false,
-            problems: (0, 0),
+            problems: problems.get(&node.id).copied().unwrap_or_default(),
             watching: statuses.is_some(),
             status: statuses.and_then(|known| known.get(&node.id)),
         };
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_small_drawing_is_there_with_all_its_nodes_and_edges() {
-        let paint = first_paint(&chain(3), None);
+        let paint = first_paint(&chain(3), &HashMap::new(), None);
         assert!(!paint.far);
         assert_eq!(paint.html.matches("data-node-id=").count(), 3);
         assert_eq!(paint.html.matches("data-edge-id=").count(), 2);
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_nodes_are_boxes_and_not_megabytes() {
-        let paint = first_paint(&chain(10_000), None);
+        let paint = first_paint(&chain(10_000), &HashMap::new(), None);
         assert!(paint.far);
         assert!(!paint.html.contains("data-node-id"));
         assert!(paint.html.len() < 400_000, "{}", paint.html.len());
@@ -176,7 +180,7 @@ mod tests {
     #[test]
     fn an_empty_drawing_is_an_empty_viewport() {
         assert_eq!(
-            first_paint(&Drawing::default(), None).html,
+            first_paint(&Drawing::default(), &HashMap::new(), None).html,
             empty_viewport()
         );
     }
@@ -187,7 +191,11 @@ mod tests {
             status: "running".into(),
             ..NodeStatus::default()
         };
-        let paint = first_paint(&chain(2), Some(&[("n0".to_owned(), status)].into()));
+        let paint = first_paint(
+            &chain(2),
+            &HashMap::new(),
+            Some(&[("n0".to_owned(), status)].into()),
+        );
         assert!(paint.html.contains("data-status=\"running\""));
         assert!(!paint.html.contains("<button"));
     }

@@ -31,6 +31,12 @@ use super::{
 
 /// Below this zoom nodes are painted, not laid out.
 pub const FAR_BELOW: f64 = 0.35;
+/// A drawing with no more nodes than `FEW` is laid out down to this zoom.
+pub const FAR_BELOW_OF_FEW: f64 = 0.2;
+/// What counts as few nodes.
+pub const FEW: usize = 60;
+/// A drawing with no more nodes than this is laid out as a whole, in view or not.
+pub const KEEP_ALL: usize = 150;
 /// More nodes than this in view are painted too, whatever the zoom.
 pub const MOST_NEAR: usize = 450;
 
@@ -222,6 +228,15 @@ impl Model {
 
     fn say(&mut self, text: impl Into<String>) {
         self.asks.push(Ask::Say(text.into()));
+    }
+}
+
+/// The zoom below which a drawing of so many nodes is painted.
+pub fn far_below(nodes: usize) -> f64 {
+    if nodes <= FEW {
+        FAR_BELOW_OF_FEW
+    } else {
+        FAR_BELOW
     }
 }
 

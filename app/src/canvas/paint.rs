@@ -102,8 +102,8 @@ impl Painter {
         Some(Self {
             dots: part(".canvas-dots").and_then(|dots| dots.dyn_into().ok()),
             nodes: Nodes::new(part("[data-part=nodes]")?, template),
-            edges: Edges::new(edges.clone(), part("[data-part=labels]")?),
-            overlay: Overlay::new(root.clone(), edges),
+            edges: Edges::new(edges, part("[data-part=labels]")?),
+            overlay: Overlay::new(root.clone(), &viewport),
             far: Far::new(&root)?,
             culling: Culling::default(),
             is_far: false,
@@ -148,7 +148,7 @@ impl Painter {
             );
         }
         let mut more = if self.is_far {
-            self.far.paint(model, &dirty, now_ms)
+            self.far.paint(model, extras, &dirty, now_ms)
         } else {
             self.near(model, extras, &dirty)
         };

@@ -37,7 +37,10 @@ pub struct Stage {
     /// Whether the pointer was used last, and not the keyboard.
     pointing: bool,
     frame_ms: f64,
+    zoom_told_ms: f64,
 }
+
+const ZOOM_TOLD_EVERY_MS: f64 = 100.0;
 
 struct Inner {
     stage: RefCell<Stage>,
@@ -117,6 +120,7 @@ impl StageRef {
             mapping: None,
             pointing: false,
             frame_ms: dom::now_ms(),
+            zoom_told_ms: 0.0,
             root,
         };
         let this = Self(Rc::new(Inner {
@@ -217,14 +221,8 @@ impl StageRef {
             if more {
                 self.request();
             }
-            let zoom = stage.model.view.z;
-            if self
-                .0
-                .zoom
-                .try_get_untracked()
-                .is_some_and(|known| known != zoom)
-            {
-                self.0.zoom.set(zoom);
+            if stage.tell_zoom(self.0.zoom, now_ms) {
+                self.request();
             }
             std::mem::take(&mut stage.model.asks)
         };
@@ -249,6 +247,21 @@ impl Stage {
             more |= minimap.paint(&self.model, &dirty, now_ms);
         }
         more
+    }
+
+    /// Says how near one looks, a few times a second: numbers that race help nobody, and each is a
+    /// layout. Says whether there is more to tell.
+    fn tell_zoom(&mut self, told: RwSignal<f64>, now_ms: f64) -> bool {
+        let zoom = self.model.view.z;
+        if told.try_get_untracked().is_none_or(|known| known == zoom) {
+            return false;
+        }
+        if now_ms - self.zoom_told_ms < ZOOM_TOLD_EVERY_MS {
+            return true;
+        }
+        self.zoom_told_ms = now_ms;
+        told.set(zoom);
+        false
     }
 
     fn measure(&mut self) {

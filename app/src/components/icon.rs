@@ -87,6 +87,8 @@ pub enum Glyph {
     Lock,
     /// Zoom in is `Plus`; this is out.
     Minus,
+    /// A box that selects.
+    Select,
     /// The map of the canvas.
     Map,
 }
@@ -150,6 +152,9 @@ impl Glyph {
             Glyph::Tidy => "M4 5h5v5H4zM15 5h5v4h-5zM15 15h5v4h-5zM9 7.500h6M12 7.500V17h3",
             Glyph::Lock => "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3",
             Glyph::Minus => "M5 12h14",
+            Glyph::Select => {
+                "M4 7V4h3M11 4h2M17 4h3v3M20 11v2M20 17v3h-3M13 20h-2M7 20H4v-3M4 13v-2"
+            }
             Glyph::Map => "M4 6l5-2 6 2 5-2v14l-5 2-6-2-5 2zM9 4v14M15 6v14",
         }
     }

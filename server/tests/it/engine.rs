@@ -95,6 +95,21 @@ async fn a_panic_fails_one_attempt_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_fails_in_a_way_that_passes_is_tried_again() {
+    let acts: &[Act] = &[Act::FailForNow, Act::FailForNow, Act::Say("at last")];
+    let tester = Tester::start(store().await, "a", &[("a", acts)]).await;
+    let id = tester.run().await;
+    let run = tester.end(id).await;
+    assert_eq!(run.tasks["a"].attempts.len(), 3);
+    assert_eq!(
+        run.state,
+        RunState::Succeeded {
+            output: "at last".into()
+        }
+    );
+}
+
+#[tokio::test]
 async fn cancel_stops_the_work() {
     let tester = Tester::start(store().await, "a > b", &[("a", &[Act::Hang])]).await;
     let id = tester.run().await;

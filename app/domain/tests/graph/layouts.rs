@@ -143,11 +143,14 @@ fn sizes_that_make_no_sense_do_no_harm() {
     }
 }
 
+/// A name, a number of nodes, and the edges between them.
+type Shape = (&'static str, usize, Vec<(usize, usize)>);
+
 /// Parts that are too large or too tangled for the crate that orders small ones.
 #[test]
 fn large_parts_are_laid_out_as_well() {
     let spread = |at: usize, of: usize| (at * 7_919 + at * at * 31) % of;
-    let shapes: [(&str, usize, Vec<(usize, usize)>); 5] = [
+    let shapes: [Shape; 5] = [
         (
             "random",
             500,

@@ -25,7 +25,7 @@ pub enum Ask {
     },
     /// Tell somebody who cannot see it.
     Say(String),
-    /// Tell everybody why something is not possible.
+    /// Tell somebody who cannot see it why something is not possible.
     Refused(String),
     /// Edit the label of an edge.
     Label(u32),

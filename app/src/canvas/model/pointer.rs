@@ -207,7 +207,9 @@ impl Model {
             Hit::Pane
                 if !pan && (input.mods.shift || self.tool == Tool::Select) && self.editable =>
             {
-                let kept = if input.mods.shift || input.mods.ctrl {
+                // Shift draws the box; with the box tool it adds, as Ctrl always does.
+                let adds = input.mods.ctrl || (self.tool == Tool::Select && input.mods.shift);
+                let kept = if adds {
                     self.scene.selected().collect()
                 } else {
                     vec![]

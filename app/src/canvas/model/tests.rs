@@ -130,7 +130,7 @@ impl Stage {
 
     fn refusals(&self) -> Vec<&str> {
         let reason = |ask| {
-            if let &Ask::Refused(ref reason) = ask {
+            if let Ask::Refused(reason) = ask {
                 Some(reason.as_str())
             } else {
                 None
@@ -141,7 +141,7 @@ impl Stage {
 
     fn said(&self) -> String {
         let text = |ask| {
-            if let &Ask::Say(ref text) = ask {
+            if let Ask::Say(text) = ask {
                 Some(text.as_str())
             } else {
                 None
@@ -535,7 +535,7 @@ fn an_edit_in_the_middle_of_a_gesture_ends_the_gesture() {
     stage
         .document
         .apply(
-            Edit::Remove {
+            crate::canvas::edit::Edit::Remove {
                 nodes: vec!["plan".into()],
                 edges: vec![],
             },

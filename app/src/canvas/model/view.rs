@@ -1,6 +1,6 @@
 //! Where the canvas is looked at from, and from how far.
 
-use super::{FAR_BELOW, MOST_NEAR, Model};
+use super::{FEW, MOST_NEAR, Model, far_below};
 use crate::canvas::{
     geometry::{Point, at},
     scene::Scene,
@@ -94,7 +94,10 @@ impl Model {
 
     /// Everything into view.
     pub fn fit(&mut self, now_ms: f64) {
-        let view = first_view(&self.scene, self.pane);
+        let view = match self.scene.bounds() {
+            Some(bounds) => View::fit(bounds, self.pane),
+            None => first_view(&self.scene, self.pane),
+        };
         self.fly_to(view, now_ms);
     }
 
@@ -109,7 +112,7 @@ impl Model {
     /// Moves no more than is needed to show a node; comes near enough that it can be read.
     pub fn reveal(&mut self, node: u32, now_ms: f64) {
         let rect = self.scene.rect(node);
-        let view = if self.view.z < FAR_BELOW + 0.05 {
+        let view = if self.view.z < far_below(self.scene.nodes()) + 0.05 {
             View::centred(rect.centre(), 0.8, self.pane)
         } else {
             self.view.revealing(rect, self.pane, 48.0)
@@ -120,10 +123,11 @@ impl Model {
     /// Decides whether nodes are painted or laid out. `seen`: how many nodes are in view. It takes a
     /// little more to come back than to leave, so that nothing flickers at the border.
     pub fn decide_lod(&mut self, seen: usize) {
+        let border = far_below(self.scene.nodes());
         let (zoom, most) = if self.far {
-            (FAR_BELOW * 1.08, MOST_NEAR * 3 / 4)
+            (border * 1.08, MOST_NEAR * 3 / 4)
         } else {
-            (FAR_BELOW, MOST_NEAR)
+            (border, MOST_NEAR)
         };
         let far = self.view.z < zoom || seen > most;
         if far != self.far {
@@ -133,10 +137,25 @@ impl Model {
     }
 }
 
-/// The view that a drawing is opened with.
+/// The view that a drawing is opened with: all of it; of a small one on a narrow screen its beginning,
+/// so that it can be read.
 pub fn first_view(scene: &Scene, pane: Pane) -> View {
-    match scene.bounds() {
-        Some(bounds) => View::fit(bounds, pane),
-        None => View::centred(at(0.0, 0.0), 1.0, pane),
+    let Some(bounds) = scene.bounds() else {
+        return View::centred(at(0.0, 0.0), 1.0, pane);
+    };
+    let all = View::fit(bounds, pane);
+    let narrow = pane.w < NARROW && all.z < READABLE && scene.nodes() <= FEW;
+    match scene.first().filter(|_| narrow) {
+        Some(first) => {
+            let start = scene.rect(first);
+            let middle = at(start.x + (pane.w / 2.0 - 24.0) / READABLE, start.centre().y);
+            View::centred(middle, READABLE, pane)
+        }
+        None => all,
     }
 }
+
+/// A pane that is narrower than this is that of a phone.
+const NARROW: f64 = 600.0;
+/// The zoom at which the text of a node can be read.
+const READABLE: f64 = 0.75;

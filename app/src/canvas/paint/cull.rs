@@ -4,7 +4,7 @@
 use super::{Edges, Extras, Nodes};
 use crate::canvas::{
     geometry::Rect,
-    model::{FAR_BELOW, Model},
+    model::{KEEP_ALL, Model, far_below},
 };
 
 /// What is laid out around the view, in screen pixels. Far out, where a pixel holds more nodes, less.
@@ -24,7 +24,7 @@ pub struct Culling {
 impl Culling {
     /// How many nodes are in view.
     pub fn count(&mut self, model: &mut Model) -> usize {
-        if model.view.z < FAR_BELOW {
+        if model.view.z < far_below(model.scene.nodes()) {
             return 0;
         }
         let seen = model.view.seen(model.pane);
@@ -49,7 +49,10 @@ impl Culling {
             return false;
         }
         let first = self.z == 0.0;
-        let area = seen.grown(margin);
+        let whole = model.scene.nodes() <= KEEP_ALL;
+        let bounds = if whole { model.scene.bounds() } else { None };
+        let area = seen.grown(margin).with(bounds.unwrap_or(seen));
+        let leave = area.with(seen.grown(margin * 2.0));
         (self.done, self.z) = (area, view.z);
 
         model.scene.nodes_in(area, &mut self.found);
@@ -71,12 +74,12 @@ impl Culling {
         missing.truncate(now);
         nodes.mount(model, extras, &missing);
         // Hysteresis: what has just left stays for a while, for hands that go to and fro.
-        nodes.unmount_outside(model, seen.grown(margin * 2.0));
+        nodes.unmount_outside(model, leave);
 
         model.scene.edges_in(area, &mut self.found);
         self.found.retain(|e| !edges.has(*e));
         edges.mount(model, extras, &self.found);
-        edges.unmount_outside(model, seen.grown(margin * 2.0));
+        edges.unmount_outside(model, leave);
         self.unfinished
     }
 }

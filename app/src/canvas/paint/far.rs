@@ -9,11 +9,12 @@ use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlElement};
 
 pub use self::colours::Colours;
-use super::STRAIGHT_BELOW;
+use super::{Extras, STRAIGHT_BELOW};
 use crate::canvas::{
     dom,
     geometry::{Rect, rect},
     model::{Dirty, Model},
+    status::Tint,
     viewport::{Pane, View},
 };
 use domain::kind::Kind;
@@ -26,6 +27,9 @@ const CHEAP_MS: f64 = 6.0;
 const STRETCH: f64 = 1.6;
 /// More selected nodes than this belong to the picture and not to what is drawn over it.
 const MOST_ON_TOP: usize = 400;
+/// Names are painted from this zoom on, unless there are too many boxes.
+const TITLES_FROM: f64 = 0.14;
+const MOST_TITLES: usize = 500;
 /// Finer than this nobody sees it, and it takes time.
 const MOST_PIXELS_PER_PIXEL: f64 = 2.0;
 
@@ -124,7 +128,13 @@ impl Far {
     }
 
     /// One frame. Says whether another one is needed.
-    pub fn paint(&mut self, model: &mut Model, dirty: &Dirty, now_ms: f64) -> bool {
+    pub fn paint(
+        &mut self,
+        model: &mut Model,
+        extras: &Extras<'_>,
+        dirty: &Dirty,
+        now_ms: f64,
+    ) -> bool {
         let ratio = window()
             .device_pixel_ratio()
             .clamp(1.0, MOST_PIXELS_PER_PIXEL);
@@ -150,11 +160,11 @@ impl Far {
             .is_some_and(|drawn| self.good_enough(drawn, model.view, resting));
         if !fits {
             let start = dom::now_ms();
-            self.draw_base(model, ratio);
+            self.draw_base(model, extras, ratio);
             self.cost_ms = dom::now_ms() - start;
         }
         self.move_base(model.view);
-        self.draw_top(model, ratio);
+        self.draw_top(model, extras, ratio);
         // A stretched picture is drawn anew once the view rests.
         !resting && self.drawn.is_some_and(|drawn| drawn.z != model.view.z)
     }
@@ -191,7 +201,7 @@ impl Far {
         Frame { view, offset, area }
     }
 
-    fn draw_base(&mut self, model: &mut Model, ratio: f64) {
+    fn draw_base(&mut self, model: &mut Model, extras: &Extras<'_>, ratio: f64) {
         let frame = self.frame(model.view);
         let (w, h) = (
             self.pane.w + 2.0 * frame.offset.0,
@@ -211,6 +221,7 @@ impl Far {
         }
         let selected = self.selected_in_picture(model);
         self.draw(&self.base.context, &frame, model, selected);
+        self.titles(&self.base.context, &frame, model, extras);
         self.drawn = Some(model.view);
     }
 
@@ -229,7 +240,7 @@ impl Far {
         );
     }
 
-    fn draw_top(&mut self, model: &Model, ratio: f64) {
+    fn draw_top(&mut self, model: &Model, extras: &Extras<'_>, ratio: f64) {
         let outlines = model.scene.selected_count() > 0 && !self.selected_in_picture(model);
         let wanted = !self.lifted.is_empty() || outlines;
         if !wanted && !self.top_used {
@@ -260,6 +271,7 @@ impl Far {
         self.edges.sort_unstable();
         self.edges.dedup();
         self.draw(&self.top.context, &frame, model, false);
+        self.titles(&self.top.context, &frame, model, extras);
         if outlines {
             let chosen: Vec<u32> = model
                 .scene
@@ -301,7 +313,7 @@ impl Far {
         context.stroke();
         context.set_global_alpha(1.0);
 
-        // One path for each colour: what costs is the number of fills, not the number of boxes.
+        // One colour after the other: changing it costs more than a box.
         let mut by_tint: [Vec<Rect>; 8] = Default::default();
         let mut notes = Vec::new();
         for n in &self.nodes {
@@ -321,7 +333,8 @@ impl Far {
         boxes(context, &notes, &self.colours.note, None);
         for (rects, colour) in by_tint.iter().zip(&self.colours.tints) {
             let plain = *colour == self.colours.plain;
-            let outline = (plain && z > 0.1).then_some(self.colours.line.as_str());
+            let outline =
+                (plain && z > 0.1 && rects.len() < 2_000).then_some(self.colours.line.as_str());
             boxes(context, rects, colour, outline);
         }
         if selected {
@@ -332,6 +345,44 @@ impl Far {
                 .filter(|n| scene.is_selected(*n))
                 .collect();
             self.outline(context, frame, model, &chosen);
+        }
+    }
+
+    /// Names, where boxes are few and large enough that some of them can be read.
+    fn titles(
+        &self,
+        context: &CanvasRenderingContext2d,
+        frame: &Frame,
+        model: &Model,
+        extras: &Extras<'_>,
+    ) {
+        let View { x, y, z } = frame.view;
+        if z < TITLES_FROM || self.nodes.len() > MOST_TITLES {
+            return;
+        }
+        let (x, y) = (x + frame.offset.0, y + frame.offset.1);
+        context.set_font("9px system-ui, sans-serif");
+        context.set_text_baseline("middle");
+        for n in &self.nodes {
+            let r = model.scene.rect(*n);
+            let Some(node) = extras.drawing.nodes.get(*n as usize) else {
+                continue;
+            };
+            if r.h * z < 10.0 || model.scene.kinds[*n as usize] == Some(Kind::Note) {
+                continue;
+            }
+            // Some five pixels to a letter; what is wider than its box is cut.
+            let most = ((r.w * z - 6.0) / 4.9).max(0.0) as usize;
+            let title: String = node.title().chars().take(most).collect();
+            let plain = matches!(model.scene.tints[*n as usize], Tint::None | Tint::Idle);
+            context.set_fill_style_str(if plain {
+                &self.colours.text
+            } else {
+                &self.colours.on
+            });
+            let middle = r.y * z + y + (r.h * z / 2.0).min(9.0);
+            // Text that cannot be drawn is only missing.
+            let _drawn = context.fill_text(&title, (r.x * z + x + 3.0).round(), middle);
         }
     }
 
@@ -364,15 +415,26 @@ fn boxes(context: &CanvasRenderingContext2d, rects: &[Rect], fill: &str, outline
     if rects.is_empty() {
         return;
     }
+    // Whole pixels are sharp, and are filled many times faster than parts of them.
+    let whole = |r: &Rect| {
+        (
+            r.x.round(),
+            r.y.round(),
+            r.w.round().max(1.0),
+            r.h.round().max(1.0),
+        )
+    };
     context.set_fill_style_str(fill);
-    context.begin_path();
     for r in rects {
-        context.rect(r.x, r.y, r.w, r.h);
+        let (x, y, w, h) = whole(r);
+        context.fill_rect(x, y, w, h);
     }
-    context.fill();
     if let Some(outline) = outline {
         context.set_line_width(1.0);
         context.set_stroke_style_str(outline);
-        context.stroke();
+        for r in rects {
+            let (x, y, w, h) = whole(r);
+            context.stroke_rect(x + 0.5, y + 0.5, w - 1.0, h - 1.0);
+        }
     }
 }

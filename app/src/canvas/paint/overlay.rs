@@ -1,7 +1,9 @@
 //! What exists only while a gesture lasts: the wire, the box, and the reason why a wire cannot end where
 //! it is.
 
-use leptos::prelude::document;
+use std::time::Duration;
+
+use leptos::prelude::{document, set_timeout};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
@@ -10,12 +12,15 @@ use crate::canvas::{
     model::{Dirty, Model, WireBy},
 };
 
+/// How long a reason can be read after the wire has been let go.
+const LEAVES_AFTER: Duration = Duration::from_secs(3);
+
 const SVG: &str = "http://www.w3.org/2000/svg";
 
 /// The elements of a gesture.
 pub struct Overlay {
     root: HtmlElement,
-    lines: Element,
+    lines: Option<Element>,
     wire: Option<Element>,
     target: Option<Element>,
     box_: Option<HtmlElement>,
@@ -24,7 +29,13 @@ pub struct Overlay {
 
 impl Overlay {
     /// Nothing yet.
-    pub fn new(root: HtmlElement, lines: Element) -> Self {
+    pub fn new(root: HtmlElement, viewport: &HtmlElement) -> Self {
+        let lines = document().create_element_ns(Some(SVG), "svg").ok();
+        if let Some(lines) = &lines {
+            dom::attribute(lines, "class", "wires");
+            dom::attribute(lines, "aria-hidden", "true");
+            let _appended = viewport.append_child(lines);
+        }
         Self {
             root,
             lines,
@@ -98,12 +109,21 @@ impl Overlay {
     fn paint_hint(&mut self, model: &Model) {
         let reason = model.wire.as_ref().and_then(|wire| wire.refusal.as_deref());
         let Some((reason, wire)) = reason.zip(model.wire.as_ref()) else {
-            if let Some(gone) = self.hint.take() {
-                gone.remove();
+            match self.hint.take() {
+                // Let go where it cannot end: the reason stays for a moment.
+                Some(hint) if model.wire.is_none() && hint.is_connected() => {
+                    dom::attribute(&hint, "data-leaving", "true");
+                    set_timeout(move || hint.remove(), LEAVES_AFTER);
+                }
+                Some(hint) => hint.remove(),
+                None => {}
             }
             return;
         };
         if self.hint.is_none() {
+            if let Ok(Some(old)) = self.root.query_selector(".canvas-hint") {
+                old.remove();
+            }
             self.hint = self.make("canvas-hint");
         }
         if let Some(hint) = &self.hint {
@@ -160,8 +180,7 @@ impl Overlay {
     fn make_svg(&self, name: &str, class: &str) -> Option<Element> {
         let element = document().create_element_ns(Some(SVG), name).ok()?;
         dom::attribute(&element, "class", class);
-        // Beside the edges, so that neither counts as the other's child.
-        self.lines.parent_element()?.append_child(&element).ok()?;
+        self.lines.as_ref()?.append_child(&element).ok()?;
         Some(element)
     }
 }

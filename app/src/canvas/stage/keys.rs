@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     canvas::{
-        dom::{Listener, listen, now_ms},
+        dom::{self, Listener, listen, now_ms},
         keyboard::{Command, Key, command},
         model::WireBy,
     },
@@ -58,6 +58,11 @@ impl StageRef {
             return;
         };
         let focus = self.focus(&target);
+        if focus == Focus::Canvas
+            && let Ok(stage) = self.0.stage.try_borrow()
+        {
+            dom::attribute(&stage.root, "data-keys", "true");
+        }
         let name = event.key();
         let key = Key {
             name: &name,

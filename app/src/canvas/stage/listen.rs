@@ -158,6 +158,7 @@ impl StageRef {
         self.with(|stage, _| {
             stage.measure();
             stage.pointing = true;
+            dom::attribute(&stage.root, "data-keys", "false");
             // Without capture the gesture ends at the edge of the canvas, and that is all.
             let _captured = stage.root.set_pointer_capture(event.pointer_id());
             if on_map {

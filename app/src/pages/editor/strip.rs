@@ -44,7 +44,7 @@ fn Problems(editor: Editor) -> impl IntoView {
         many => format!("{many} problems"),
     };
     view! {
-        <div class="problems">
+        <div class="strip-problems">
             <button
                 class="strip-button"
                 type="button"

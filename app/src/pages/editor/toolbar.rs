@@ -57,7 +57,7 @@ pub fn Toolbar(editor: Editor, saver: Saver, workflow: WorkflowId) -> impl IntoV
                 <Control name="undo" label=undo glyph=Glyph::Undo disabled=no_undo on_press=move |()| editor.undo()/>
                 <Control name="redo" label=redo glyph=Glyph::Redo disabled=no_redo on_press=move |()| editor.redo()/>
                 <Control name="tidy" label="Tidy up (t)" glyph=Glyph::Tidy disabled=locked on_press=move |()| editor.tidy()/>
-                <Control name="select" label="Drag selects (v)" glyph=Glyph::Fit pressed=editor.selecting.into() on_press=select/>
+                <Control name="select" label="Drag selects (v)" glyph=Glyph::Select pressed=editor.selecting.into() on_press=select/>
                 <Control name="lock" label="Lock" glyph=Glyph::Lock pressed=locked.into() on_press=lock/>
             </div>
             <RunButton editor saver workflow/>

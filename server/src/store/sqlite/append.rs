@@ -21,7 +21,7 @@ use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow};
 
 static AGENTS: Insert = Insert::new(
     "storing agents",
-    "INSERT INTO agents (id, name, capabilities, state, state_detail, provider_config, on_demand,
+    "INSERT OR ROLLBACK INTO agents (id, name, capabilities, state, state_detail, provider_config, on_demand,
         attempts_done, cost_micro_usd, created_at, updated_at)",
     11,
     "ON CONFLICT (id) DO UPDATE SET name = excluded.name, capabilities = excluded.capabilities,
@@ -32,7 +32,7 @@ static AGENTS: Insert = Insert::new(
 
 static RUNS: Insert = Insert::new(
     "storing runs",
-    "INSERT INTO runs (id, workflow_id, workflow_version, workflow_name, status, started_by, input,
+    "INSERT OR ROLLBACK INTO runs (id, workflow_id, workflow_version, workflow_name, status, started_by, input,
         output, error, budget_micro_usd, cost_micro_usd, prompt_tokens, completion_tokens, tasks,
         tasks_settled, created_at, started_at, ended_at, last_seq, last_run_seq)",
     20,
@@ -46,7 +46,7 @@ static RUNS: Insert = Insert::new(
 
 static TASKS: Insert = Insert::new(
     "storing tasks",
-    "INSERT INTO tasks (run_id, task, position, node, kind, status, attempts, error, cost_micro_usd)",
+    "INSERT OR ROLLBACK INTO tasks (run_id, task, position, node, kind, status, attempts, error, cost_micro_usd)",
     9,
     "ON CONFLICT (run_id, task) DO UPDATE SET position = excluded.position,
         status = excluded.status, attempts = excluded.attempts, error = excluded.error,
@@ -55,7 +55,7 @@ static TASKS: Insert = Insert::new(
 
 static ATTEMPTS: Insert = Insert::new(
     "storing attempts",
-    "INSERT INTO attempts (run_id, task, attempt, agent_id, status, error, turns, cost_micro_usd,
+    "INSERT OR ROLLBACK INTO attempts (run_id, task, attempt, agent_id, status, error, turns, cost_micro_usd,
         started_at, ended_at)",
     10,
     "ON CONFLICT (run_id, task, attempt) DO UPDATE SET agent_id = excluded.agent_id,
@@ -65,14 +65,14 @@ static ATTEMPTS: Insert = Insert::new(
 
 static STARTS: Insert = Insert::new(
     "storing starts",
-    "INSERT INTO starts (key, run_id, seq, digest)",
+    "INSERT OR ROLLBACK INTO starts (key, run_id, seq, digest)",
     4,
     "",
 );
 
 static EVENTS: Insert = Insert::new(
     "storing events",
-    "INSERT INTO events (seq, event_type, source_agent_id, workflow_id, run_id, run_seq, task,
+    "INSERT OR ROLLBACK INTO events (seq, event_type, source_agent_id, workflow_id, run_id, run_seq, task,
         topic, severity, timestamp, data)",
     11,
     "",
@@ -81,7 +81,7 @@ static EVENTS: Insert = Insert::new(
 // A sum stays at the largest number that SQLite knows, instead of becoming a fraction.
 static SPENDING: Insert = Insert::new(
     "storing costs",
-    "INSERT INTO spending (hour, cost_micro_usd)",
+    "INSERT OR ROLLBACK INTO spending (hour, cost_micro_usd)",
     2,
     "ON CONFLICT (hour) DO UPDATE SET cost_micro_usd =
         CASE WHEN cost_micro_usd > 9223372036854775807 - excluded.cost_micro_usd

@@ -93,6 +93,8 @@ impl SqliteStore {
             .thread_name(|_| "sqlite-writer".to_owned())
             // The pages that a large batch touches must fit, or they are written twice.
             .pragma("cache_size", "-4096")
+            // What a statement needs to undo itself stays out of the disk.
+            .pragma("temp_store", "MEMORY")
             // Merged into the file every 16 MB: a page that many batches touch is then merged once.
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "33554432")

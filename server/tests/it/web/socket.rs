@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::http::{HeaderValue, Request, header};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, header},
+};
 use domain::frame::{Frame, Metrics};
 use futures::{SinkExt, StreamExt};
 use server::web::{SocketRules, serve};
@@ -230,7 +233,7 @@ async fn too_far_behind_means_to_reload() {
     let open = Open::new().await;
     for seq in 1..=1_500 {
         open.house
-            .append(event(seq, if seq % 2 == 0 { FLOW } else { OTHER }));
+            .append(event(seq, if seq.is_multiple_of(2) { FLOW } else { OTHER }));
     }
     let mut client = open.connect("?after=499").await;
     client.expect(&["hello 1500", "snapshot 1500"]).await;
@@ -296,7 +299,7 @@ async fn a_topic_can_be_taken_up_from_before() {
     client.expect(&["hello 0"]).await;
     for seq in 1..=6 {
         open.house
-            .append(event(seq, if seq % 2 == 0 { FLOW } else { OTHER }));
+            .append(event(seq, if seq.is_multiple_of(2) { FLOW } else { OTHER }));
     }
     client.expect(&["2", "4", "6"]).await;
     client
@@ -327,7 +330,7 @@ async fn patterns_that_change_under_fire_lose_nothing() {
     let publish = async {
         for seq in 1..=EVENTS {
             open.house
-                .append(event(seq, if seq % 2 == 0 { FLOW } else { OTHER }));
+                .append(event(seq, if seq.is_multiple_of(2) { FLOW } else { OTHER }));
             if seq % 7 == 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
@@ -344,7 +347,7 @@ async fn patterns_that_change_under_fire_lose_nothing() {
                     .await;
             }
             let seq: u64 = client.short().await.parse().expect("an event");
-            if seq % 2 == 0 {
+            if seq.is_multiple_of(2) {
                 own.push(seq)
             } else {
                 other.push(seq)
@@ -612,14 +615,11 @@ async fn doors_that_stay_shut() {
     drop(_second);
     open.sockets_are(1).await;
     open.connect("").await.expect(&["hello 0"]).await;
-    let plain = open.house.get("/ws/events").await;
-    assert_eq!(
-        plain
-            .headers
-            .get(header::CONTENT_TYPE)
-            .map(HeaderValue::as_bytes),
-        None.or(Some(&b"application/problem+json"[..]))
-    );
+    let plain = Request::get("/ws/events")
+        .header(header::HOST, open.address.to_string())
+        .body(Body::empty())
+        .expect("a request");
+    assert_eq!(open.house.ask(plain).await.problem(), "no_websocket");
 }
 
 #[tokio::test]

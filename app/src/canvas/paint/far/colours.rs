@@ -16,6 +16,10 @@ pub struct Colours {
     pub accent: String,
     /// A note.
     pub note: String,
+    /// Text on a box without a state.
+    pub text: String,
+    /// Text on a box with one.
+    pub on: String,
     /// By tint, in the order of `Tint::ALL`.
     pub tints: [String; 8],
 }
@@ -37,6 +41,8 @@ impl Colours {
             line: read("--edge"),
             accent: read("--accent"),
             note: read("--canvas-note"),
+            text: read("--text"),
+            on: read("--raised"),
             tints: Tint::ALL.map(|tint| match tint {
                 Tint::None => read("--canvas-box"),
                 Tint::Idle => read("--canvas-box"),

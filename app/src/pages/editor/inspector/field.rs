@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use web_sys::HtmlTextAreaElement;
 
 use super::{
-    text::{read, shown},
+    text::{area_html, read, shown},
     upstream::{Name, names},
 };
 use crate::{
@@ -135,6 +135,7 @@ fn TextField(
                 autocomplete="off"
                 inputmode=numeric.then_some("decimal")
                 list=list
+                value=text.get_untracked()
                 prop:value=move || text.get()
                 on:input:target=move |event| typed(event.target().value())
             />
@@ -164,6 +165,7 @@ fn TextField(
             rows=rows
             spellcheck=if braces || holds == KeyType::Text { "true" } else { "false" }
             node_ref=area
+            inner_html=area_html(&text.get_untracked())
             prop:value=move || text.get()
             on:input:target=move |event| typed(event.target().value())
         ></textarea>

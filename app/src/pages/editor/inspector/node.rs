@@ -104,7 +104,7 @@ fn Keys(editor: Editor, id: String, node: Memo<Option<DrawnNode>>, kind: Kind) -
     view! {
         {own}
         {(!more.is_empty()).then(|| view! {
-            <details class="more">
+            <details class="more-keys">
                 <summary>"More"</summary>
                 <div class="form">{more}</div>
             </details>

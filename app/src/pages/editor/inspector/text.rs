@@ -4,6 +4,16 @@
 use domain::kind::KeyType;
 use serde_json::{Number, Value};
 
+use crate::canvas::node_html::escape;
+
+/// What the server puts into a text area, so that its text is there before the browser's half is. The
+/// line break at the front is the one that HTML swallows.
+pub fn area_html(text: &str) -> String {
+    let mut html = String::from("\n");
+    escape(text, &mut html);
+    html
+}
+
 /// The text that stands for a value.
 pub fn shown(holds: KeyType, value: Option<&Value>) -> String {
     let Some(value) = value else {
@@ -134,6 +144,14 @@ mod tests {
         check(KeyType::Line, "   ", Ok(None));
         check(KeyType::Schema, "[]", Err("A schema is a JSON object."));
         check(KeyType::Flag, "true", Ok(Some(json!(true))));
+    }
+
+    #[test]
+    fn text_of_an_area_stays_text() {
+        assert_eq!(
+            area_html("\n</textarea><b>"),
+            "\n\n&lt;/textarea&gt;&lt;b&gt;"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use domain::graph::{InputSpec, drawing::InputType};
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::text::area_html;
 use crate::{
     canvas::edit::Edit,
     components::{Button, ButtonLook, Field, Glyph, IconButton},
@@ -19,11 +20,11 @@ pub fn WorkflowForm(editor: Editor) -> impl IntoView {
         <header class="inspector-head"><h2>"Workflow"</h2></header>
         <form class="form" on:submit=|event| event.prevent_default()>
             <Field id="field-name" label="Name">
-                <input id="field-name" type="text" autocomplete="off" prop:value=name
+                <input id="field-name" type="text" autocomplete="off" value=untrack(name) prop:value=name
                     on:input:target=move |event| drop(editor.apply(Edit::SetName(event.target().value())))/>
             </Field>
             <Field id="field-description" label="Description">
-                <textarea id="field-description" rows="3" prop:value=description
+                <textarea id="field-description" rows="3" inner_html=area_html(&untrack(description)) prop:value=description
                     on:input:target=move |event| drop(editor.apply(Edit::SetDescription(event.target().value())))></textarea>
             </Field>
             <Inputs editor/>
@@ -94,6 +95,7 @@ fn Input(editor: Editor, inputs: Memo<Vec<InputSpec>>, at: usize) -> impl IntoVi
     view! {
         <li class="input">
             <input type="text" class="mono" aria-label=format!("Name of input {number}") autocomplete="off" spellcheck="false"
+                value=untrack(move || part(|input| input.name.clone()))
                 prop:value=move || part(|input| input.name.clone())
                 on:input:target=move |event| { let name = event.target().value(); change(&|input| input.name.clone_from(&name)); }/>
             <select aria-label=format!("Type of input {number}") prop:value=kind
@@ -102,10 +104,11 @@ fn Input(editor: Editor, inputs: Memo<Vec<InputSpec>>, at: usize) -> impl IntoVi
             </select>
             <IconButton glyph=Glyph::Cross label=format!("Remove input {number}") on_press=remove/>
             <input type="text" class="input-default" aria-label=format!("Default of input {number}") placeholder="default" autocomplete="off"
+                value=untrack(move || part(shown_default))
                 prop:value=move || part(shown_default)
                 on:change:target=move |event| { let text = event.target().value(); change(&|input| input.default = read_default(input.holds, &text)); }/>
             <label class="input-required">
-                <input type="checkbox" prop:checked=move || inputs.with(|inputs| inputs.get(at).is_some_and(|input| input.required))
+                <input type="checkbox" checked=untrack(move || inputs.with(|inputs| inputs.get(at).is_some_and(|input| input.required))) prop:checked=move || inputs.with(|inputs| inputs.get(at).is_some_and(|input| input.required))
                     on:change:target=move |event| { let on = event.target().checked(); change(&|input| input.required = on); }/>
                 "required"
             </label>

@@ -26,7 +26,8 @@ impl Editor {
                 }));
             }
             Ask::Say(text) => self.said.set(text),
-            Ask::Refused(reason) => self.refuse(reason),
+            // Everybody else sees it where the wire ended.
+            Ask::Refused(reason) => self.said.set(reason),
             Ask::Label(e) => self.edit_label(e),
             Ask::Rename(n) => {
                 let id = self
