@@ -11,6 +11,7 @@ use leptos_router::{
 use crate::{
     api,
     components::{
+        agent_names::provide_agent_names,
         cheat_sheet::CheatSheet,
         palette::Palette,
         rail::Rail,
@@ -75,7 +76,7 @@ pub fn App() -> impl IntoView {
 fn Frame() -> impl IntoView {
     // The stream of this tab begins where the figures at the top were read.
     let status = Resource::new_blocking(|| (), |()| api::status());
-    provide_live(status);
+    provide_agent_names(provide_live(status));
     provide_shortcuts();
     view! {
         <div class="frame">
@@ -84,15 +85,15 @@ fn Frame() -> impl IntoView {
                 <TopBar status/>
                 <main id="page" tabindex="-1">
                     <Routes fallback=NotFoundPage>
-                        <Route path=path!("/") view=DashboardPage ssr=WHOLE/>
-                        <Route path=path!("/workflows") view=WorkflowsPage ssr=WHOLE/>
-                        <Route path=path!("/workflows/:id") view=EditorPage ssr=WHOLE/>
-                        <Route path=path!("/runs") view=RunsPage ssr=WHOLE/>
-                        <Route path=path!("/runs/:id") view=RunPage ssr=WHOLE/>
-                        <Route path=path!("/agents") view=AgentsPage ssr=WHOLE/>
-                        <Route path=path!("/agents/:id") view=AgentPage ssr=WHOLE/>
-                        <Route path=path!("/events") view=EventsPage ssr=WHOLE/>
-                        <Route path=path!("/settings") view=SettingsPage ssr=WHOLE/>
+                        <Route path=path!("/") view=|| DashboardPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/workflows") view=|| WorkflowsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/workflows/:id") view=|| EditorPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/runs") view=|| RunsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/runs/:id") view=|| RunPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/agents") view=|| AgentsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/agents/:id") view=|| AgentPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/events") view=|| EventsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/settings") view=|| SettingsPage().into_any() ssr=WHOLE/>
                     </Routes>
                 </main>
             </div>

@@ -1,6 +1,7 @@
 //! Parts that pages are made of. They are told what to show and say what was pressed; they load nothing
 //! by themselves, except where a dialog is a small page of its own (`run_dialog`, `palette`).
 
+pub mod agent_names;
 pub mod agent_row;
 pub mod agent_words;
 pub mod badge;

@@ -2,6 +2,8 @@
 //! and gives the focus back.
 
 use leptos::{html, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
 use super::{button::IconButton, icon::Glyph};
 
@@ -49,8 +51,8 @@ pub fn Dialog(
     }
 }
 
-/// Opens and closes the element with the signal. A frame later, because the browser looks for what to
-/// focus when it opens, and the content has to stand there by then.
+/// Opens and closes the element with the signal, and focuses what is marked `data-focus`. A frame
+/// later, because the content has to stand there by then.
 pub(super) fn follow(node: NodeRef<html::Dialog>, open: RwSignal<bool>) {
     Effect::new(move |_| {
         let (Some(dialog), wanted) = (node.get(), open.get()) else {
@@ -60,6 +62,10 @@ pub(super) fn follow(node: NodeRef<html::Dialog>, open: RwSignal<bool>) {
             if wanted && !dialog.open() {
                 // Only a dialog outside the page refuses to open; then there is nobody to see it.
                 let _opened = dialog.show_modal();
+                let first = dialog.query_selector("[data-focus]").ok().flatten();
+                if let Some(first) = first.and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
+                    let _focused = first.focus();
+                }
             } else if !wanted && dialog.open() {
                 dialog.close();
             }

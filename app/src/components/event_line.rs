@@ -9,21 +9,21 @@ use domain::{
 
 use crate::words;
 
-/// What happened, in one short sentence without its time.
-pub fn say(frame: &EventFrame) -> String {
+/// What happened, in one short sentence without its time. `who` is what the agent is called.
+pub fn say(frame: &EventFrame, who: Option<&str>) -> String {
     match Event::from_frame(frame.clone()) {
-        Ok(event) => say_fact(&event.fact),
+        Ok(event) => say_fact(&event.fact, who),
         // Stored by a newer version: its type says more than nothing.
         Err(_) => frame.kind.clone(),
     }
 }
 
 /// The same, of the typed form.
-pub fn say_fact(fact: &Fact) -> String {
+pub fn say_fact(fact: &Fact, who: Option<&str>) -> String {
     match fact {
         Fact::Run { event, .. } => say_run(event),
         Fact::Task { task, event, .. } => say_task(task.as_str(), event),
-        Fact::Agent { event, .. } => say_agent(event),
+        Fact::Agent { event, .. } => say_agent(event, who.unwrap_or("Agent")),
         Fact::System(event) => say_system(event),
     }
 }
@@ -147,7 +147,7 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
     }
 }
 
-fn say_agent(event: &AgentEvent) -> String {
+fn say_agent(event: &AgentEvent, who: &str) -> String {
     match event {
         AgentEvent::Spawned {
             spec,
@@ -159,14 +159,14 @@ fn say_agent(event: &AgentEvent) -> String {
             on_demand: false,
             ..
         } => format!("{} spawned", spec.name),
-        AgentEvent::Idle { .. } => "Agent is idle".into(),
-        AgentEvent::Working { on } => format!("Agent works on {}", on.task),
-        AgentEvent::Paused { by } => format!("Agent paused by {by}"),
-        AgentEvent::Resumed { by } => format!("Agent resumed by {by}"),
+        AgentEvent::Idle { .. } => format!("{who} is idle"),
+        AgentEvent::Working { on } => format!("{who} works on {}", on.task),
+        AgentEvent::Paused { by } => format!("{who} paused by {by}"),
+        AgentEvent::Resumed { by } => format!("{who} resumed by {by}"),
         AgentEvent::Error { error } => {
-            format!("Agent error: {}", words::short(&error.message, 120))
+            format!("{who} error: {}", words::short(&error.message, 120))
         }
-        AgentEvent::Terminated { reason } => format!("Agent ended: {}", words::short(reason, 120)),
+        AgentEvent::Terminated { reason } => format!("{who} ended: {}", words::short(reason, 120)),
     }
 }
 

@@ -4,7 +4,12 @@ use domain::frame::EventFrame;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::{badge::StatusGlyph, copy::CopyJson, event_line, rows::rows};
+use super::{
+    agent_names::{event_text, use_agent_names},
+    badge::StatusGlyph,
+    copy::CopyJson,
+    rows::rows,
+};
 use crate::words;
 
 /// Events, newest first.
@@ -14,6 +19,9 @@ pub fn EventList(
     #[prop(into)]
     events: Signal<Vec<EventFrame>>,
 ) -> impl IntoView {
+    let names = use_agent_names();
+    names.learn_events(&events.read_untracked());
+    Effect::new(move |_| names.learn_events(&events.read()));
     view! {
         <ul class="rows event-rows" aria-label="Events">
             {rows(events, |frame| frame.seq, |frame| view! { <EventRow frame=frame.get_untracked()/> })}
@@ -28,6 +36,7 @@ fn EventRow(frame: EventFrame) -> impl IntoView {
     let severity = frame.severity.name();
     let raw = StoredValue::new(serde_json::to_string_pretty(&frame).unwrap_or_default());
     let open = RwSignal::new(false);
+    let text = event_text(frame.clone());
     let links = [
         frame.run_id.map(|run| (format!("/runs/{run}"), "run")),
         frame
@@ -49,7 +58,7 @@ fn EventRow(frame: EventFrame) -> impl IntoView {
                 <time datetime=frame.at.rfc3339() title=words::exact(frame.at)>{words::clock(frame.at)}</time>
                 <StatusGlyph status=severity/>
                 <code class="event-type">{frame.kind.clone()}</code>
-                <span class="event-text">{event_line::say(&frame)}</span>
+                <span class="event-text">{text}</span>
                 <span class="event-links">{links}</span>
                 <button type="button" class="button" data-look="quiet" data-row="" aria-expanded=move || if open.get() { "true" } else { "false" } on:click=move |_| open.update(|open| *open = !*open)>
                     {move || if open.get() { "Hide" } else { "Raw" }}

@@ -160,14 +160,13 @@ impl Writer {
     }
 }
 
+/// The page has one heading of the first level and parts of the second: the text stands below.
 fn heading(level: HeadingLevel) -> (&'static str, &'static str) {
     match level {
-        HeadingLevel::H1 => ("<h1>", "</h1>"),
-        HeadingLevel::H2 => ("<h2>", "</h2>"),
-        HeadingLevel::H3 => ("<h3>", "</h3>"),
-        HeadingLevel::H4 => ("<h4>", "</h4>"),
-        HeadingLevel::H5 => ("<h5>", "</h5>"),
-        HeadingLevel::H6 => ("<h6>", "</h6>"),
+        HeadingLevel::H1 => ("<h3>", "</h3>"),
+        HeadingLevel::H2 => ("<h4>", "</h4>"),
+        HeadingLevel::H3 => ("<h5>", "</h5>"),
+        HeadingLevel::H4 | HeadingLevel::H5 | HeadingLevel::H6 => ("<h6>", "</h6>"),
     }
 }
 
@@ -229,7 +228,7 @@ mod tests {
             "**a** `b` ~~c~~ *d*",
             "<p><strong>a</strong> <code>b</code> <del>c</del> <em>d</em></p>",
         );
-        check("# a\n\nb\nc", "<h1>a</h1><p>b\nc</p>");
+        check("# a\n\nb\nc", "<h3>a</h3><p>b\nc</p>");
         check("3. a\n4. b", "<ol start=\"3\"><li>a</li><li>b</li></ol>");
         check("- [x] a\n- [ ] b", "<ul><li>☑ a</li><li>☐ b</li></ul>");
         check("> a\n\n---", "<blockquote><p>a</p></blockquote><hr>");

@@ -168,7 +168,7 @@ fn Choices(open: RwSignal<bool>, starter: Starter) -> impl IntoView {
     view! {
         <input
             type="text"
-            autofocus
+            data-focus=""
             role="combobox"
             aria-expanded="true"
             aria-controls="palette-list"

@@ -166,12 +166,12 @@ fn InputField(
     let control = {
         let id = id.clone();
         match holds {
-            InputType::String => view! { <input id=id autofocus=first aria-describedby=help_id type="text" bind:value=text/> }.into_any(),
-            InputType::Number => view! { <input id=id autofocus=first aria-describedby=help_id type="text" inputmode="decimal" bind:value=text/> }.into_any(),
-            InputType::Text => view! { <textarea id=id autofocus=first aria-describedby=help_id rows="5" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
-            InputType::Json => view! { <textarea id=id autofocus=first aria-describedby=help_id class="mono" rows="5" spellcheck="false" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
+            InputType::String => view! { <input id=id data-focus=first.then_some("") aria-describedby=help_id type="text" bind:value=text/> }.into_any(),
+            InputType::Number => view! { <input id=id data-focus=first.then_some("") aria-describedby=help_id type="text" inputmode="decimal" bind:value=text/> }.into_any(),
+            InputType::Text => view! { <textarea id=id data-focus=first.then_some("") aria-describedby=help_id rows="5" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
+            InputType::Json => view! { <textarea id=id data-focus=first.then_some("") aria-describedby=help_id class="mono" rows="5" spellcheck="false" prop:value=move || text.get() on:input:target=move |event| text.set(event.target().value())></textarea> }.into_any(),
             InputType::Boolean => view! {
-                <select id=id autofocus=first aria-describedby=help_id prop:value=move || text.get() on:change:target=move |event| text.set(event.target().value())>
+                <select id=id data-focus=first.then_some("") aria-describedby=help_id prop:value=move || text.get() on:change:target=move |event| text.set(event.target().value())>
                     <option value="">"as the workflow says"</option>
                     <option value="true">"yes"</option>
                     <option value="false">"no"</option>

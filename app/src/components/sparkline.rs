@@ -38,6 +38,7 @@ pub fn Sparkline(
 ) -> impl IntoView {
     view! {
         <svg class="sparkline" viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=label>
+            <line x1="0" y1={HEIGHT - 1.0} x2=WIDTH y2={HEIGHT - 1.0}></line>
             <polyline points=move || values.with(|values| points(values, slots))></polyline>
         </svg>
     }

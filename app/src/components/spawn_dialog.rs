@@ -78,7 +78,7 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
     view! {
         <form class="form" on:submit=submit>
             <Field id="agent-name" label="Name" required=true error=wrong help="Unique among live agents; nodes can name it.">
-                <input id="agent-name" aria-describedby="agent-name-help" type="text" autofocus maxlength="80" bind:value=name/>
+                <input id="agent-name" aria-describedby="agent-name-help" type="text" data-focus="" maxlength="80" bind:value=name/>
             </Field>
             <Field id="agent-capabilities" label="Capabilities" help="Words that nodes ask for, parted by commas: planning, research.">
                 <input id="agent-capabilities" aria-describedby="agent-capabilities-help" type="text" bind:value=capabilities/>

@@ -4,11 +4,29 @@ use domain::frame::EventFrame;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::{badge::StatusGlyph, event_line};
+use super::{
+    agent_names::{event_text, use_agent_names},
+    badge::StatusGlyph,
+    event_line,
+};
 use crate::{live::use_live, words};
 
 /// How many lines stay.
 const LINES: usize = 60;
+
+/// Whether an event tells more than the ones beside it. Steps that only lead from one to the next are
+/// left to the page of all events.
+fn is_news(frame: &EventFrame) -> bool {
+    !matches!(
+        frame.kind.as_str(),
+        "task.ready"
+            | "task.assigned"
+            | "turn.started"
+            | "tool.returned"
+            | "agent.idle"
+            | "agent.working"
+    )
+}
 
 /// Events as they come, on top of those that came with the page.
 #[component]
@@ -19,8 +37,13 @@ pub fn Ticker(
     head: u64,
 ) -> impl IntoView {
     let live = use_live();
+    use_agent_names().learn_events(&first);
+    let first = first.into_iter().filter(is_news).collect::<Vec<_>>();
     let lines = RwSignal::new(first);
     let add = move |frame: EventFrame| {
+        if !is_news(&frame) {
+            return;
+        }
         lines.update(|lines| {
             if lines.first().is_none_or(|newest| newest.seq < frame.seq) {
                 lines.insert(0, frame);
@@ -47,15 +70,16 @@ pub fn Ticker(
 
 #[component]
 fn Line(frame: EventFrame) -> impl IntoView {
-    let text = event_line::say(&frame);
-    let severity = frame.severity.name();
-    let said = match event_line::place(&frame) {
+    let (severity, at) = (frame.severity.name(), frame.at);
+    let place = event_line::place(&frame);
+    let text = event_text(frame);
+    let said = match place {
         Some(place) => view! { <A href=place>{text}</A> }.into_any(),
         None => view! { <span>{text}</span> }.into_any(),
     };
     view! {
         <li data-status=severity>
-            <time datetime=frame.at.rfc3339() title=words::exact(frame.at)>{words::clock(frame.at)}</time>
+            <time datetime=at.rfc3339() title=words::exact(at)>{words::clock(at)}</time>
             {(severity != "info").then(|| view! { <StatusGlyph status=severity/> })}
             {said}
         </li>

@@ -14,8 +14,8 @@ use crate::{
     api,
     api::dto::AgentDetail,
     components::{
-        Badge, CopyId, CopyJson, Money, RelativeTime, StatusBadge, agent_row::AgentMoves,
-        agent_words::doing, event_list::EventList, top_bar::set_crumb,
+        Badge, CopyId, CopyJson, Money, RelativeTime, StatusBadge, agent_names::use_agent_names,
+        agent_row::AgentMoves, agent_words::doing, event_list::EventList, top_bar::set_crumb,
     },
     live::use_live,
     words,
@@ -61,6 +61,7 @@ fn AgentView(detail: Signal<AgentDetail>) -> impl IntoView {
     let name = Signal::derive(move || agent.read().spec.name.clone());
     let phase = Signal::derive(move || agent.read().state.phase());
     let now = use_live().now;
+    use_agent_names().learn_agents(&[agent.get_untracked()]);
     set_crumb(move || Some(name.get()));
     view! {
         <Title text=move || format!("{} · Agents", name.get())/>

@@ -55,7 +55,7 @@ pub fn AgentsPage() -> impl IntoView {
         <Title text="Agents"/>
         <div class="page">
             <header class="page-head">
-                <h1>"Agents"</h1>
+                <h1 class="only-said">"Agents"</h1>
                 <nav class="segments" aria-label="Filter by state">
                     <a href="/agents" aria-current=move || (!gone.get()).then_some("true")>"Live"</a>
                     <a href="/agents?gone=1" aria-current=move || gone.get().then_some("true")>"Also ended"</a>

@@ -16,6 +16,7 @@ use crate::{
     api::dto::{Overview, WorkflowSummary},
     components::{
         Button, ButtonLook, Glyph, Sparkline, StatusGlyph,
+        agent_names::use_agent_names,
         agent_words::doing,
         rows::rows,
         run_row::RunRow,
@@ -67,6 +68,8 @@ pub fn DashboardPage() -> impl IntoView {
 fn Room(overview: Signal<Overview>, starter: Starter) -> impl IntoView {
     let first_events = overview.with_untracked(|overview| overview.events.clone());
     let head = overview.with_untracked(|overview| overview.metrics.head);
+    let names = use_agent_names();
+    names.learn_agents(&overview.read_untracked().agents);
     view! {
         <div class="room">
             <FigureRow overview/>

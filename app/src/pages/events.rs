@@ -113,7 +113,7 @@ pub fn EventsPage() -> impl IntoView {
         <Title text="Events"/>
         <div class="page">
             <header class="page-head">
-                <h1>"Events"</h1>
+                <h1 class="only-said">"Events"</h1>
                 <Filters filter/>
             </header>
             {shown(page, move |first| view! { <Tail first filter=filter.get_untracked()/> })}

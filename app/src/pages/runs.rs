@@ -103,7 +103,7 @@ pub fn RunsPage() -> impl IntoView {
         <Title text="Runs"/>
         <div class="page">
             <header class="page-head">
-                <h1>"Runs"</h1>
+                <h1 class="only-said">"Runs"</h1>
                 <Filters filter/>
             </header>
             {shown(page, move |first| view! { <RunList first filter=filter.get_untracked()/> })}

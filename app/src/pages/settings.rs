@@ -19,7 +19,7 @@ pub fn SettingsPage() -> impl IntoView {
     view! {
         <Title text="Settings"/>
         <div class="page narrow">
-            <header class="page-head"><h1>"Settings"</h1></header>
+            <header class="page-head"><h1 class="only-said">"Settings"</h1></header>
             <section class="panel" aria-labelledby="settings-providers">
                 <header class="panel-head"><h2 id="settings-providers">"Providers"</h2></header>
                 <p class="panel-text muted">"Where model calls go. Keys come from the environment and are never shown."</p>

@@ -60,7 +60,7 @@ pub fn WorkflowsPage() -> impl IntoView {
         <Title text="Workflows"/>
         <div class="page">
             <header class="page-head">
-                <h1>"Workflows"</h1>
+                <h1 class="only-said">"Workflows"</h1>
                 <SearchField path="/workflows" label="Search workflows"/>
                 <div class="page-actions">
                     <ImportButton/>

@@ -129,24 +129,24 @@ impl Stage {
     }
 
     fn refusals(&self) -> Vec<&str> {
-        let reason = |ask| {
+        fn reason(ask: &Ask) -> Option<&str> {
             if let Ask::Refused(reason) = ask {
                 Some(reason.as_str())
             } else {
                 None
             }
-        };
+        }
         self.model.asks.iter().filter_map(reason).collect()
     }
 
     fn said(&self) -> String {
-        let text = |ask| {
+        fn text(ask: &Ask) -> Option<&str> {
             if let Ask::Say(text) = ask {
                 Some(text.as_str())
             } else {
                 None
             }
-        };
+        }
         self.model
             .asks
             .iter()
