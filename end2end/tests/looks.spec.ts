@@ -35,7 +35,7 @@ for (const { name, viewport, colorScheme } of looks) {
       for (const [label, path] of pages) {
         await open(page, path);
         await expect(page).toHaveTitle(/\S+ · Troupe$/);
-        
+        await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
         const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         expect(sideways, `${label} sticks out sideways`).toBeLessThanOrEqual(0);
         await shot(label);
