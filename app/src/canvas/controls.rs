@@ -10,9 +10,11 @@ use crate::components::icon::{Glyph, Icon};
 pub fn Control(
     /// What it controls; the value of `data-control`.
     name: &'static str,
-    /// What it is called, and its key.
+    /// What it is called.
+    label: &'static str,
+    /// What is shown about it: what it would do now, and its key.
     #[prop(into)]
-    label: Signal<String>,
+    title: Signal<String>,
     /// Its picture.
     #[prop(into)]
     glyph: Signal<Glyph>,
@@ -31,8 +33,8 @@ pub fn Control(
             class="control"
             type="button"
             data-control=name
-            aria-label=move || label.get()
-            title=move || label.get()
+            aria-label=label
+            title=move || title.get()
             disabled=move || disabled.get()
             aria-pressed=move || pressed.map(|on| if on.get() { "true" } else { "false" })
             on:click=move |_| on_press.run(())
@@ -66,7 +68,7 @@ pub fn ZoomControls(
     });
     view! {
         <div class="controls" role="group" aria-label="Zoom">
-            <Control name="zoom-out" label="Zoom out (−)" glyph=Glyph::Minus on_press=move |()| by(1.0 / ZOOM_STEP)/>
+            <Control name="zoom-out" label="Zoom out" title="Zoom out (−)" glyph=Glyph::Minus on_press=move |()| by(1.0 / ZOOM_STEP)/>
             <button
                 class="control zoom"
                 type="button"
@@ -76,11 +78,12 @@ pub fn ZoomControls(
             >
                 {move || format!("{:.0} %", zoom.get() * 100.0)}
             </button>
-            <Control name="zoom-in" label="Zoom in (+)" glyph=Glyph::Plus on_press=move |()| by(ZOOM_STEP)/>
-            <Control name="fit" label="Show everything (1)" glyph=Glyph::Fit on_press=fit/>
+            <Control name="zoom-in" label="Zoom in" title="Zoom in (+)" glyph=Glyph::Plus on_press=move |()| by(ZOOM_STEP)/>
+            <Control name="fit" label="Show everything" title="Show everything (1)" glyph=Glyph::Fit on_press=fit/>
             <Control
                 name="minimap"
-                label="Small map (m)"
+                label="Small map"
+                title="Small map (m)"
                 glyph=Glyph::Map
                 pressed=minimap.into()
                 on_press=move |()| minimap.update(|on| *on = !*on)

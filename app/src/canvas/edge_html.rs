@@ -36,12 +36,19 @@ pub fn edge_html(view: &EdgeView<'_>, out: &mut String) {
     out.push_str(" data-status=\"");
     escape(view.status, out);
     out.push_str("\"><path class=\"edge-hit\" d=\"");
-    let start = out.len();
-    view.curve.write_svg(out);
-    let end = out.len();
+    write_hit(view.curve, out);
     out.push_str("\"/><path class=\"edge-line\" d=\"");
-    out.extend_from_within(start..end);
+    view.curve.write_svg(out);
     out.push_str("\"/></g>");
+}
+
+/// Writes the line that is pressed. A short stroke across its middle gives a level line a height: what
+/// has none counts as invisible.
+pub fn write_hit(curve: Curve, out: &mut String) {
+    curve.write_svg(out);
+    let middle = curve.middle();
+    // `write!` into a String cannot fail.
+    let _ = write!(out, "M{} {}v6", middle.x.round(), middle.y.round() - 3.0);
 }
 
 /// Appends the markup of a label, for over the SVG.
@@ -86,7 +93,8 @@ mod tests {
         edge_html(&view, &mut out);
         label_html(&view, &mut out);
         assert!(!out.contains("<script") && !out.contains("\"/><s"), "{out}");
-        assert_eq!(out.matches("M0 0C50 0 50 0 100 0").count(), 2);
+        assert_eq!(out.matches("M0 0C50 0 50 0 100 0\"").count(), 1);
+        assert_eq!(out.matches("M0 0C50 0 50 0 100 0M50 -3v6\"").count(), 1);
         assert!(out.contains("translate(50px,0px) translate(-50%,-50%)"));
     }
 }

@@ -219,10 +219,15 @@ impl Painter {
         let wanted = model.busy() || model.wheeled_within(now_ms, 150.0);
         if wanted != self.promoted {
             self.promoted = wanted;
-            let value = if wanted { "transform" } else { "auto" };
-            dom::style(&self.viewport, "will-change", value);
-            if let Some(dots) = &self.dots {
-                dom::style(dots, "will-change", value);
+            for layer in [Some(&self.viewport), self.dots.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                if wanted {
+                    dom::style(layer, "will-change", "transform");
+                } else {
+                    let _removed = layer.style().remove_property("will-change");
+                }
             }
         }
         // Ask for frames until the wheel has come to rest.

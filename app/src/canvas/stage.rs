@@ -193,7 +193,8 @@ impl StageRef {
                 | Ask::Duplicate
                 | Ask::ToggleDisabled
                 | Ask::Tidy
-                | Ask::ToggleMinimap) => (self.0.ask)(ask),
+                | Ask::ToggleMinimap
+                | Ask::ToggleTool) => (self.0.ask)(ask),
             }
         }
     }

@@ -30,6 +30,8 @@ pub fn WorkflowRow(
     changed: Callback<()>,
     /// This one is gone.
     removed: Callback<WorkflowId>,
+    /// This one is back.
+    restored: Callback<WorkflowId>,
 ) -> impl IntoView {
     let id = workflow.read_untracked().id;
     let name = Signal::derive(move || workflow.read().name.clone());
@@ -59,7 +61,7 @@ pub fn WorkflowRow(
                     <span class="only-said">{move || format!(" {}", name.get())}</span>
                 </Button>
                 <Keep id name changed/>
-                <Delete id name changed removed/>
+                <Delete id name removed restored/>
             </div>
         </li>
     }
@@ -111,8 +113,8 @@ fn Keep(id: WorkflowId, name: Signal<String>, changed: Callback<()>) -> impl Int
 fn Delete(
     id: WorkflowId,
     name: Signal<String>,
-    changed: Callback<()>,
     removed: Callback<WorkflowId>,
+    restored: Callback<WorkflowId>,
 ) -> impl IntoView {
     let toasts = use_toasts();
     let delete = Action::new(move |(): &()| async move {
@@ -120,7 +122,7 @@ fn Delete(
             Ok(()) => {
                 toasts.undo(
                     format!("Deleted “{}”. Its runs stay.", name.get_untracked()),
-                    move || restore(id, toasts, changed),
+                    move || restore(id, toasts, restored),
                 );
                 removed.run(id);
             }
@@ -132,12 +134,12 @@ fn Delete(
     }
 }
 
-/// The row is gone by then, and the list may be too: neither is asked for anything but to look again.
-fn restore(id: WorkflowId, toasts: Toasts, changed: Callback<()>) {
+/// The row is gone by then, and the list may be too.
+fn restore(id: WorkflowId, toasts: Toasts, restored: Callback<WorkflowId>) {
     leptos::task::spawn_local(async move {
         match api::restore_workflow(id).await {
             Ok(()) => {
-                let _left = changed.try_run(());
+                let _left = restored.try_run(id);
             }
             Err(error) => toasts.fail(&error),
         }

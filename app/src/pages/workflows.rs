@@ -142,11 +142,26 @@ fn WorkflowList(
         }
     });
     let changed = Callback::new(move |()| page.refresh());
-    let removed = Callback::new(move |id| list.update(|known| known.retain(|one| one.id != id)));
+    // Hidden, not dropped: one that is brought back stands where it stood, whether or not the list was
+    // loaded again in between.
+    let deleted = RwSignal::new(Vec::new());
+    let removed = Callback::new(move |id| deleted.update(|deleted| deleted.push(id)));
+    let restored = Callback::new(move |id| {
+        deleted.update(|deleted| deleted.retain(|known| *known != id));
+        page.refresh();
+    });
+    let there = Memo::new(move |_| {
+        let deleted = deleted.read();
+        let list = list.read();
+        list.iter()
+            .filter(|one| !deleted.contains(&one.id))
+            .cloned()
+            .collect::<Vec<_>>()
+    });
     view! {
-        <Show when=move || !list.read().is_empty() fallback=move || view! { <Empty title=nothing_found.clone()/> }>
+        <Show when=move || !there.read().is_empty() fallback=move || view! { <Empty title=nothing_found.clone()/> }>
             <ul class="rows workflow-rows" aria-label="Workflows">
-                {rows(list.into(), |one| one.id, move |workflow| view! { <WorkflowRow workflow starter changed removed/> })}
+                {rows(there.into(), |one| one.id, move |workflow| view! { <WorkflowRow workflow starter changed removed restored/> })}
             </ul>
         </Show>
         <More more=Signal::derive(move || next.read().is_some()) busy=older.pending() label="Load more" on_reach=move |()| { older.dispatch(()); }/>

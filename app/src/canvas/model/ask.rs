@@ -43,6 +43,8 @@ pub enum Ask {
     Tidy,
     /// Show or hide the small map.
     ToggleMinimap,
+    /// Another tool: a drag on the empty canvas moves it, or selects.
+    ToggleTool,
     /// Move the keyboard's focus to a node.
     Focus(u32),
 }

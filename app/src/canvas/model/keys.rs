@@ -2,7 +2,7 @@
 
 use domain::graph::{Drawing, DrawnEdge};
 
-use super::{Ask, Model, Tool, WireBy};
+use super::{Ask, Model, WireBy};
 use crate::canvas::{
     edit::Edit,
     geometry::{Point, Rect},
@@ -39,14 +39,7 @@ impl Model {
                 let count = self.scene.selected_count();
                 self.say(format!("{count} selected"));
             }
-            Command::Tool if self.editable => {
-                self.tool = if self.tool == Tool::Hand {
-                    Tool::Select
-                } else {
-                    Tool::Hand
-                };
-                self.dirty.chrome = true;
-            }
+            Command::Tool if self.editable => self.asks.push(Ask::ToggleTool),
             Command::Rename if self.editable => {
                 match self.scene.selected().next().or(self.active) {
                     Some(n) => self.asks.push(Ask::Rename(n)),

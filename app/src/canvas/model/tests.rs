@@ -506,19 +506,19 @@ fn the_view_follows_a_drag_at_the_edge() {
 fn far_away_is_left_and_entered_without_flicker() {
     let mut stage = stage();
     stage.model.set_view(View {
-        z: 0.34,
+        z: 0.19,
         ..View::default()
     });
     stage.model.decide_lod(4);
     assert!(stage.model.far());
     stage.model.set_view(View {
-        z: 0.36,
+        z: 0.21,
         ..View::default()
     });
     stage.model.decide_lod(4);
     assert!(stage.model.far());
     stage.model.set_view(View {
-        z: 0.4,
+        z: 0.23,
         ..View::default()
     });
     stage.model.decide_lod(4);

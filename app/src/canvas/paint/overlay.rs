@@ -13,7 +13,7 @@ use crate::canvas::{
 };
 
 /// How long a reason can be read after the wire has been let go.
-const LEAVES_AFTER: Duration = Duration::from_secs(3);
+const LEAVES_AFTER: Duration = Duration::from_secs(2);
 
 const SVG: &str = "http://www.w3.org/2000/svg";
 

@@ -58,7 +58,9 @@ impl StageRef {
             return;
         };
         let focus = self.focus(&target);
+        let walks = event.key() == "Tab" || event.key().starts_with("Arrow");
         if focus == Focus::Canvas
+            && walks
             && let Ok(stage) = self.0.stage.try_borrow()
         {
             dom::attribute(&stage.root, "data-keys", "true");

@@ -32,12 +32,17 @@ fn Field(editor: Editor, edit: LabelEdit) -> impl IntoView {
     let id = StoredValue::new(edit.edge);
     let given_up = StoredValue::new(false);
     let done = move || {
-        let Some(field) = field.get_untracked() else {
+        // Taken out of the page, the field loses the focus when everything else is gone already.
+        let (Some(Some(field)), Some(edge), Some(given_up)) = (
+            field.try_get_untracked(),
+            id.try_get_value(),
+            given_up.try_get_value(),
+        ) else {
             return;
         };
-        if !given_up.get_value() {
+        if !given_up {
             editor.apply(Edit::SetLabel {
-                edge: id.get_value(),
+                edge,
                 label: field.value().trim().to_owned(),
             });
         }

@@ -114,7 +114,7 @@ fn Search(editor: Editor, offer: Offer) -> impl IntoView {
         }
     };
     view! {
-        <div class="add-search nokey" style=format!("transform:translate({x:.0}px,{y:.0}px)") on:focusout=move |_| editor.offer.set(None)>
+        <div class="add-search nokey" style=format!("transform:translate({x:.0}px,{y:.0}px)") on:focusout=move |_| drop(editor.offer.try_set(None))>
             <input
                 type="text"
                 role="combobox"

@@ -21,7 +21,7 @@ use crate::{
         dom::now_ms,
         edit::{Edit, PortRef},
         geometry::{GRID, HEAD_PORT_Y, NODE_W, NOTE_SIZE, Point, at, drawn_size},
-        model::snapped,
+        model::{Tool, snapped},
         node_html,
         stage::CanvasHandle,
     },
@@ -334,6 +334,17 @@ impl Editor {
                 value,
             });
         }
+    }
+
+    /// A drag on the empty canvas selects, or moves it again.
+    pub fn toggle_tool(self) {
+        self.selecting.update(|on| *on = !*on);
+        let tool = if self.selecting.get_untracked() {
+            Tool::Select
+        } else {
+            Tool::Hand
+        };
+        self.handle.with(|stage| stage.model.tool = tool);
     }
 
     /// Puts everything, or what is selected, where the layout wants it.

@@ -127,7 +127,7 @@ fn SavedState(saver: Saver) -> impl IntoView {
         SaveState::Changed | SaveState::Saving => "Saving…".to_owned(),
         SaveState::Failed { .. } => "Not saved: retrying, kept in this browser".to_owned(),
         SaveState::Refused { reason } => format!("Not saved: {reason}"),
-        SaveState::Conflict { .. } => "Not saved: changed elsewhere".to_owned(),
+        SaveState::Conflict { .. } => "Not saved: there is another version".to_owned(),
     };
     let why = move || match &*saver.state.read() {
         SaveState::Failed { reason, .. } | SaveState::Refused { reason } => Some(reason.clone()),

@@ -5,7 +5,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::{saving::Saver, state::Editor};
 use crate::{
-    canvas::{controls::Control, document::Document, model::Tool},
+    canvas::{controls::Control, document::Document},
     components::{
         Button, ButtonLook, Glyph,
         starter::{StarterDialog, use_starter},
@@ -39,26 +39,14 @@ pub fn Toolbar(editor: Editor, saver: Saver, workflow: WorkflowId) -> impl IntoV
             stage.model.dirty.chrome = true;
         });
     };
-    let select = move |()| {
-        editor.selecting.update(|on| *on = !*on);
-        let tool = if editor.selecting.get_untracked() {
-            Tool::Select
-        } else {
-            Tool::Hand
-        };
-        editor.handle.with(|stage| {
-            stage.model.tool = tool;
-            stage.model.dirty.chrome = true;
-        });
-    };
     view! {
         <div class="toolbar" role="toolbar" aria-label="Canvas">
             <div class="controls">
-                <Control name="undo" label=undo glyph=Glyph::Undo disabled=no_undo on_press=move |()| editor.undo()/>
-                <Control name="redo" label=redo glyph=Glyph::Redo disabled=no_redo on_press=move |()| editor.redo()/>
-                <Control name="tidy" label="Tidy up (t)" glyph=Glyph::Tidy disabled=locked on_press=move |()| editor.tidy()/>
-                <Control name="select" label="Drag selects (v)" glyph=Glyph::Select pressed=editor.selecting.into() on_press=select/>
-                <Control name="lock" label="Lock" glyph=Glyph::Lock pressed=locked.into() on_press=lock/>
+                <Control name="undo" label="Undo" title=undo glyph=Glyph::Undo disabled=no_undo on_press=move |()| editor.undo()/>
+                <Control name="redo" label="Redo" title=redo glyph=Glyph::Redo disabled=no_redo on_press=move |()| editor.redo()/>
+                <Control name="tidy" label="Tidy up" title="Tidy up (t)" glyph=Glyph::Tidy disabled=locked on_press=move |()| editor.tidy()/>
+                <Control name="select" label="Drag selects" title="Drag selects (v)" glyph=Glyph::Select pressed=editor.selecting.into() on_press=move |()| editor.toggle_tool()/>
+                <Control name="lock" label="Lock" title="Lock: nothing can be changed" glyph=Glyph::Lock pressed=locked.into() on_press=lock/>
             </div>
             <RunButton editor saver workflow/>
         </div>

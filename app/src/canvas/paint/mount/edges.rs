@@ -8,7 +8,7 @@ use web_sys::{Element, HtmlElement};
 
 use crate::canvas::{
     dom,
-    edge_html::{EdgeView, edge_html, label_html, write_label_style},
+    edge_html::{EdgeView, edge_html, label_html, write_hit, write_label_style},
     geometry::Rect,
     model::Model,
     paint::{Extras, children_after},
@@ -202,8 +202,10 @@ impl Edges {
         };
         self.text.clear();
         curve.write_svg(&mut self.text);
-        dom::attribute(&mounted.hit, "d", &self.text);
         dom::attribute(&mounted.line, "d", &self.text);
+        self.text.clear();
+        write_hit(curve, &mut self.text);
+        dom::attribute(&mounted.hit, "d", &self.text);
         if let Some(label) = &mounted.label {
             self.text.clear();
             write_label_style(curve.middle(), &mut self.text);

@@ -142,12 +142,14 @@ fn IdField(editor: Editor, id: String) -> impl IntoView {
     let first = id.clone();
     let id = StoredValue::new(id);
     let done = move || {
-        let Some(field) = field.get_untracked() else {
+        // A field that is taken out of the page loses the focus too, when everything else is gone already.
+        let (Some(Some(field)), Some(node)) = (field.try_get_untracked(), id.try_get_value())
+        else {
             return;
         };
         let to = field.value().trim().to_owned();
         match editor.try_apply(Edit::Rename {
-            node: id.get_value(),
+            node,
             to: to.clone(),
         }) {
             Ok(applied) => {

@@ -94,16 +94,16 @@ fn Input(editor: Editor, inputs: Memo<Vec<InputSpec>>, at: usize) -> impl IntoVi
     };
     view! {
         <li class="input">
-            <input type="text" class="mono" aria-label=format!("Name of input {number}") autocomplete="off" spellcheck="false"
+            <input type="text" class="mono" aria-label=format!("Input {number}") autocomplete="off" spellcheck="false"
                 value=untrack(move || part(|input| input.name.clone()))
                 prop:value=move || part(|input| input.name.clone())
                 on:input:target=move |event| { let name = event.target().value(); change(&|input| input.name.clone_from(&name)); }/>
-            <select aria-label=format!("Type of input {number}") prop:value=kind
+            <select aria-label=format!("Input {number}: type") prop:value=kind
                 on:change:target=move |event| { let name = event.target().value(); change(&|input| input.holds = type_of(&name)); }>
                 {TYPES.into_iter().map(option).collect_view()}
             </select>
             <IconButton glyph=Glyph::Cross label=format!("Remove input {number}") on_press=remove/>
-            <input type="text" class="input-default" aria-label=format!("Default of input {number}") placeholder="default" autocomplete="off"
+            <input type="text" class="input-default" aria-label=format!("Input {number}: default") placeholder="default" autocomplete="off"
                 value=untrack(move || part(shown_default))
                 prop:value=move || part(shown_default)
                 on:change:target=move |event| { let text = event.target().value(); change(&|input| input.default = read_default(input.holds, &text)); }/>

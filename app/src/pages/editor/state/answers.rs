@@ -43,6 +43,7 @@ impl Editor {
             Ask::ToggleDisabled => self.toggle_disabled(),
             Ask::Tidy => self.tidy(),
             Ask::ToggleMinimap => self.minimap.update(|on| *on = !*on),
+            Ask::ToggleTool => self.toggle_tool(),
             // The canvas sees to this itself.
             Ask::Focus(_) => {}
         }
