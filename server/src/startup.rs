@@ -1,5 +1,7 @@
 //! The only place where ports and their real implementations meet. Read it as a list of what there is.
 
+mod mirror;
+
 use std::{
     fs::File,
     net::SocketAddr,
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     backend::Product,
-    bus::{Bus, memory::MemoryBus},
+    bus::{Bus, redis},
     clock::{Clock, SystemClock},
     config::{ProviderArgs, ServeArgs},
     engine::{
@@ -55,6 +57,8 @@ pub struct Settings {
     pub data: Data,
     /// Where models are.
     pub providers: ProviderArgs,
+    /// Where copies of events go; nowhere when there is none.
+    pub redis: Option<redis::Server>,
     /// Bounds.
     pub limits: Limits,
     /// Ends everything.
@@ -111,12 +115,12 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     let (data, hold) = data_directory(&settings.data)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).await?);
-    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
     let providers = Arc::new(providers(&settings.providers)?);
     let workspaces = Workspaces::below(&data);
     let health = Health::default();
     let tracker = TaskTracker::new();
     let shutdown = settings.shutdown;
+    let bus = mirror::bus(settings.redis, &store, &health, &tracker, &shutdown).await?;
     let streamed = Streamed::default();
     let sockets = Arc::new(AtomicU64::new(0));
 

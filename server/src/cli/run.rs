@@ -72,6 +72,8 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
     let product = startup::build(startup::Settings {
         data: startup::Data::Temporary,
         providers: args.providers.clone(),
+        // The run's database goes with it: nobody could tell its events from those of another.
+        redis: None,
         limits: args.limits.limits(),
         shutdown: stop.clone(),
     })

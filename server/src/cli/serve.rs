@@ -26,6 +26,7 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
     let product = startup::build(startup::Settings {
         data: startup::Data::Directory(args.data.directory()?),
         providers: args.providers.clone(),
+        redis: args.redis.server()?,
         limits: args.limits.limits(),
         shutdown: stop.clone(),
     })

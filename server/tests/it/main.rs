@@ -1,5 +1,6 @@
 //! The server from outside: one test binary, one file per behaviour.
 
 mod engine;
+mod redis;
 mod tester;
 mod web;
