@@ -17,6 +17,9 @@ pub(super) enum Fault {
     /// Neither a connection nor an answer in time.
     #[error("does not answer")]
     Silent,
+    /// Its answers come, but late.
+    #[error("answers slowly")]
+    Slow,
     /// The connection ended.
     #[error("closed the connection")]
     Lost,
@@ -65,6 +68,7 @@ impl Fault {
                 "Check the address in REDIS_URL, the network and, with rediss://, the certificate."
             }
             Fault::Silent => "It may hang, be overloaded, or be cut off by the network.",
+            Fault::Slow => "It or the network may be overloaded.",
             Fault::Lost => "It may have been stopped or restarted.",
             Fault::Password | Fault::NoPassword => {
                 "Put the right user and password into REDIS_URL."
@@ -89,6 +93,7 @@ impl Fault {
             Fault::Refused
             | Fault::Unreachable
             | Fault::Silent
+            | Fault::Slow
             | Fault::Lost
             | Fault::Password
             | Fault::NoPassword

@@ -24,6 +24,9 @@ use super::{
 /// How long nothing is said before Redis is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// A reply that takes longer is told, even if it comes.
+const SLOW: Duration = Duration::from_millis(750);
+
 /// How long what waits at the end is still sent.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -42,6 +45,8 @@ pub struct Mirror {
     shutdown: CancellationToken,
     place: Place,
     pause: Duration,
+    /// Whether the last reply took too long.
+    slow: bool,
     /// What people were told last; `None` while it works.
     told: Option<String>,
     /// Whether anyone was told that it works.
@@ -74,6 +79,7 @@ impl Mirror {
                 heard: 0,
             },
             pause: MIN_PAUSE,
+            slow: false,
             told: None,
             began: false,
         }
@@ -116,7 +122,12 @@ impl Mirror {
                     };
                 }
                 heartbeat = Instant::now() + HEARTBEAT;
-                self.works();
+                self.pause = MIN_PAUSE;
+                if self.slow {
+                    self.failed(&Fault::Slow);
+                } else {
+                    self.works();
+                }
             }
         }
         .await;
@@ -169,7 +180,9 @@ impl Mirror {
     /// what was in the batch waits where it was.
     async fn push(&mut self, link: &mut Link, items: &[Item]) -> Result<Pushed, Fault> {
         let Place { tail, heard, .. } = self.place;
+        let asked = Instant::now();
         let pushed = link.push(tail, heard, items).await?;
+        self.slow = asked.elapsed() > SLOW;
         match pushed {
             Pushed::Done => {
                 if let Some(last) = items
@@ -222,7 +235,6 @@ impl Mirror {
     }
 
     fn works(&mut self) {
-        self.pause = MIN_PAUSE;
         if self.began && self.told.is_none() {
             return;
         }

@@ -1,7 +1,7 @@
 //! A Redis that does not work, in every way that was thought of: told in time with the reason, and
 //! afterwards everything is there in order, once.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::StreamExt;
 use tokio::net::TcpListener;
@@ -271,7 +271,24 @@ async fn stopped_and_continued() {
 }
 
 #[tokio::test]
-async fn slow() {
+async fn late_answers() {
+    let Some(redis) = Daemon::start(&[]).await else {
+        return;
+    };
+    let proxy = Proxy::before(redis.port).await;
+    let mut house = House::new(&proxy.url, "");
+    house.works().await;
+    proxy.delay(Duration::from_millis(900));
+    let reason = house.degraded().await;
+    assert!(reason.contains("answers slowly"), "{reason}");
+    let last = house.publish(600);
+    assert_eq!(redis.stream("events", last).await, house.log.entries(1));
+    proxy.delay(Duration::ZERO);
+    house.works().await;
+}
+
+#[tokio::test]
+async fn no_answers_for_a_while() {
     let Some(redis) = Daemon::start(&[]).await else {
         return;
     };
