@@ -148,6 +148,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         kernel.clone(),
         Arc::new(worker),
         workspaces.clone(),
+        health.clone(),
         tracker.clone(),
         shutdown.child_token(),
     );

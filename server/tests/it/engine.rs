@@ -85,10 +85,10 @@ async fn a_panic_fails_one_attempt_and_nothing_else() {
     for id in [one, two] {
         assert_eq!(tester.end(id).await.state.name(), "succeeded");
     }
-    let crashed = tester.store.agents(false).await.expect("readable");
+    let crashed = tester.store.agents(true).await.expect("readable");
     let crashed: Vec<&Agent> = crashed
         .iter()
-        .filter(|agent| agent.state.phase() == Phase::Error)
+        .filter(|agent| agent.state.phase() == Phase::Terminated)
         .collect();
     assert_eq!(
         crashed.len(),

@@ -226,6 +226,7 @@ impl Tester {
             kernel.clone(),
             Arc::new(script.clone()),
             Workspaces::below(home.path()),
+            health.clone(),
             TaskTracker::new(),
             stop.child_token(),
         );
