@@ -110,7 +110,7 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         let followed = follow(&mut events, &stop, args.json).await;
         // Whoever could not keep up listens again first and then reads what it missed.
         events = listen();
-        let log = product.store.run_events(id, 0).await?;
+        let log = product.store.run_events(id, 0, u32::MAX).await?;
         let run = replayed(&log, &graph)?.context("the run left no trace")?;
         match followed {
             Followed::Missed if !run.state.is_final() => {}

@@ -115,9 +115,7 @@ impl Effects {
     /// Begins an attempt, or takes it up again.
     pub fn start_attempt(&mut self, spec: AttemptSpec) {
         let stop = self.shutdown.child_token();
-        self.running
-            .table()
-            .insert(spec.key.clone(), stop.clone());
+        self.running.table().insert(spec.key.clone(), stop.clone());
         let entry = Entry {
             running: self.running.clone(),
             key: spec.key.clone(),

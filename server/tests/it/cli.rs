@@ -81,20 +81,34 @@ fn run_says_how_it_ended() {
         json!([]),
     );
     let file = shell.file("failing.json", &failing);
-    let (code, out, error) = said(&shell.troupe(&["run", file.to_str().expect("a path"), "--json"]));
+    let (code, out, error) =
+        said(&shell.troupe(&["run", file.to_str().expect("a path"), "--json"]));
     assert_eq!(code, Some(1), "{error}");
     let report: Value = serde_json::from_str(&out).expect("one JSON object");
-    assert_eq!((&report["status"], &report["error"]["task"]), (&json!("failed"), &json!("a")));
+    assert_eq!(
+        (&report["status"], &report["error"]["task"]),
+        (&json!("failed"), &json!("a"))
+    );
 
-    for bad in ["{", "[]", &flow(json!([{ "id": "a", "kind": "sing" }]), json!([]))] {
+    for bad in [
+        "{",
+        "[]",
+        &flow(json!([{ "id": "a", "kind": "sing" }]), json!([])),
+    ] {
         let file = shell.file("bad.json", bad);
         for verb in ["run", "check"] {
             let (code, out, error) = said(&shell.troupe(&[verb, file.to_str().expect("a path")]));
             assert_eq!(code, Some(2), "{verb} {bad}: {out}{error}");
-            assert!(!out.is_empty() || !error.is_empty(), "{verb} {bad} says why");
+            assert!(
+                !out.is_empty() || !error.is_empty(),
+                "{verb} {bad} says why"
+            );
         }
     }
-    assert_eq!(shell.troupe(&["run", "not-there.json"]).status.code(), Some(2));
+    assert_eq!(
+        shell.troupe(&["run", "not-there.json"]).status.code(),
+        Some(2)
+    );
 }
 
 #[test]
@@ -104,11 +118,15 @@ fn run_follows_more_than_fits_a_queue() {
         .map(|n| json!({ "id": format!("a{n}"), "kind": "agent", "prompt": "Hi", "capabilities": [] }))
         .collect();
     let file = shell.file("wide.json", &flow(json!(agents), json!([])));
-    let (code, out, error) = said(&shell.troupe(&["run", file.to_str().expect("a path"), "--json"]));
+    let (code, out, error) =
+        said(&shell.troupe(&["run", file.to_str().expect("a path"), "--json"]));
     assert_eq!(code, Some(0), "{error}");
     let report: Value = serde_json::from_str(&out).expect("one JSON object");
     assert_eq!(report["tasks"].as_array().map(Vec::len), Some(400));
-    assert_eq!((&report["status"], &report["simulated"]), (&json!("succeeded"), &json!(true)));
+    assert_eq!(
+        (&report["status"], &report["simulated"]),
+        (&json!("succeeded"), &json!(true))
+    );
 }
 
 #[test]

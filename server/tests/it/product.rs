@@ -7,11 +7,11 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode, header},
 };
+use serde_json::{Value, json};
 use server::{
     config::{DataArgs, LimitArgs, ProviderArgs, ServeArgs},
     startup::{self, Data, Running, Settings},
 };
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -140,7 +140,9 @@ fn flow(template: &str) -> Value {
 async fn what_was_run_is_there_after_a_restart() {
     let data = tempfile::tempdir().expect("a directory");
     let house = House::open(data.path()).await;
-    let workflow = house.create(flow("{{ nodes.plan.output | length > 3 }}")).await;
+    let workflow = house
+        .create(flow("{{ nodes.plan.output | length > 3 }}"))
+        .await;
     let run = house.run(&workflow).await;
     assert_eq!(
         (&run["status"], &run["output"]),
@@ -156,7 +158,9 @@ async fn what_was_run_is_there_after_a_restart() {
     house.close().await;
 
     let house = House::open(data.path()).await;
-    let (_, again) = house.json("GET", &format!("/api/v1{path}"), Value::Null).await;
+    let (_, again) = house
+        .json("GET", &format!("/api/v1{path}"), Value::Null)
+        .await;
     assert_eq!(again, run);
     let (_, health) = house.json("GET", "/healthz", Value::Null).await;
     assert_eq!(health["status"], "ok", "{health}");
@@ -181,12 +185,22 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing() {
         ("PUT", &own, "{\"troupe\":1,".into(), 400),
         ("PUT", &own, "[]".into(), 400),
         ("POST", "/api/v1/workflows", "nonsense".into(), 400),
-        ("POST", "/api/v1/workflows", "{\"troupe\":1,\"nodes\":7}".into(), 422),
+        (
+            "POST",
+            "/api/v1/workflows",
+            "{\"troupe\":1,\"nodes\":7}".into(),
+            422,
+        ),
         ("POST", &runs, "{\"input\":[1]}".into(), 422),
         ("POST", &runs, "{\"budget_usd\":\"much\"}".into(), 422),
         ("POST", &runs, "{".into(), 400),
         ("GET", "/api/v1/runs/nonsense", String::new(), 404),
-        ("POST", "/api/v1/runs/01890a5d-ac96-774b-bcce-b302099a8057/cancel", String::new(), 404),
+        (
+            "POST",
+            "/api/v1/runs/01890a5d-ac96-774b-bcce-b302099a8057/cancel",
+            String::new(),
+            404,
+        ),
         ("POST", "/api/start_run", "{".into(), 400),
         ("POST", "/api/start_run", "{\"workflow\":5}".into(), 400),
         ("POST", "/api/start_run", "[]".into(), 400),
@@ -202,7 +216,11 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(house.call("GET", &own, "").await.1, after, "nothing half-saved");
+    assert_eq!(
+        house.call("GET", &own, "").await.1,
+        after,
+        "nothing half-saved"
+    );
     house.close().await;
 }
 
