@@ -68,7 +68,14 @@ pub struct Troupe {
     turn: VecDeque<RunId>,
     /// Whether anything changed that a pass of dispatch could make use of.
     stirred: bool,
+    /// Agents in a row that could not be made ready, and the moment from which it is tried again.
+    broken: (u32, Timestamp),
 }
+
+/// The wait after the first agent that could not be made ready, in milliseconds; doubles with each.
+const BROKEN_WAIT_MS: u64 = 1_000;
+/// The longest of these waits.
+const BROKEN_WAIT_MAX_MS: u64 = 60_000;
 
 impl Troupe {
     /// Nothing lives yet; the log ends at `head`.
@@ -82,6 +89,7 @@ impl Troupe {
             numbers: HashMap::new(),
             turn: VecDeque::new(),
             stirred: false,
+            broken: (0, Timestamp::default()),
         }
     }
 
@@ -184,7 +192,7 @@ impl Troupe {
                 }
                 Placement::Spawn(capabilities) => {
                     left.entry(id).or_default().push_back(node);
-                    if self.agents.len() < self.limits.max_agents {
+                    if now >= self.broken.1 && self.agents.len() < self.limits.max_agents {
                         self.spawn_on_demand(ids.agent_id(), capabilities, now, step);
                     }
                 }
@@ -319,19 +327,14 @@ impl Troupe {
         let key = match &outcome {
             Outcome::AgentReady(agent) => {
                 let agent = *agent;
+                self.broken.0 = 0;
                 self.change_agent(agent, AgentEvent::Idle { cost_usd: None }, now, step)?;
                 self.set_idle_timer(agent, now, step);
                 return Ok(());
             }
             Outcome::AgentBroken { agent, error } => {
-                return self.change_agent(
-                    *agent,
-                    AgentEvent::Error {
-                        error: error.clone(),
-                    },
-                    now,
-                    step,
-                );
+                self.await_mending(now, step);
+                return self.set_aside(*agent, error, now, step);
             }
             Outcome::Crashed { key, error } => {
                 let (key, error) = (key.clone(), error.clone());
@@ -351,7 +354,41 @@ impl Troupe {
         self.with_run(key.run, now, step, |live, pen| live.outcome(pen, outcome))
     }
 
-    /// An agent whose work crashed takes no more of it until a person brings it back.
+    /// An agent that is broken takes no more work until a person brings it back. Nobody would bring back
+    /// one that was spawned on demand: it ends, and another takes its place.
+    fn set_aside(
+        &mut self,
+        id: AgentId,
+        error: &TaskError,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let event = AgentEvent::Error {
+            error: error.clone(),
+        };
+        self.change_agent(id, event, now, step)?;
+        if self.agents.get(&id).is_some_and(|agent| agent.on_demand) {
+            let reason = format!("set aside: {}", error.message);
+            self.change_agent(id, AgentEvent::Terminated { reason }, now, step)?;
+            step.actions.push(Action::ReleaseAgent(id));
+        }
+        Ok(())
+    }
+
+    /// What broke one agent on its way would break the next: waits before another is spawned.
+    fn await_mending(&mut self, now: Timestamp, step: &mut Step) {
+        let wait_ms = BROKEN_WAIT_MS
+            .saturating_mul(1 << self.broken.0.min(16))
+            .min(BROKEN_WAIT_MAX_MS);
+        let at = now.plus_ms(wait_ms);
+        self.broken = (self.broken.0.saturating_add(1), at);
+        step.actions.push(Action::SetTimer {
+            at,
+            timer: Timer::SpawnAgain,
+        });
+    }
+
+    /// Sets aside the agent whose work crashed.
     fn distrust(&mut self, key: &AttemptKey, error: &TaskError, now: Timestamp, step: &mut Step) {
         let at_it = self
             .agents
@@ -359,10 +396,7 @@ impl Troupe {
             .find(|agent| agent.working_on() == Some(key));
         if let Some(id) = at_it.map(|agent| agent.id) {
             // A paused agent cannot go to error: it then stays paused, without the attempt.
-            let event = AgentEvent::Error {
-                error: error.clone(),
-            };
-            let _paused = self.change_agent(id, event, now, step);
+            let _paused = self.set_aside(id, error, now, step);
         }
     }
 
@@ -375,6 +409,10 @@ impl Troupe {
                 self.with_run(key.run, now, step, |live, pen| live.timed_out(pen, &key))
             }
             Timer::Retry(_) | Timer::AttemptTimeout(_) => Ok(()),
+            Timer::SpawnAgain => {
+                self.stirred = true;
+                Ok(())
+            }
             Timer::AgentIdle { agent, since } => {
                 let idle = self.agents.get(&agent).is_some_and(|agent| {
                     agent.state == AgentState::Idle && agent.updated_at == since

@@ -151,6 +151,8 @@ pub struct Stage {
     timers: BTreeMap<(Timestamp, usize), Timer>,
     ids: Counting,
     waves: Vec<Vec<String>>,
+    /// So many workspaces cannot be made before one can.
+    pub broken_workspaces: u32,
 }
 
 impl Stage {
@@ -199,6 +201,7 @@ impl Stage {
             timers: BTreeMap::new(),
             ids: Counting(100),
             waves: Vec::new(),
+            broken_workspaces: 0,
         }
     }
 
@@ -235,6 +238,12 @@ impl Stage {
 
     fn act(&mut self, action: Action) {
         match action {
+            Action::PrepareAgent(agent) if self.broken_workspaces > 0 => {
+                self.broken_workspaces -= 1;
+                let error = TaskError::passing("no_workspace", "disk full");
+                self.take(Input::Outcome(Outcome::AgentBroken { agent, error }))
+                    .expect("a spawned agent can break");
+            }
             Action::PrepareAgent(agent) => {
                 self.take(Input::Outcome(Outcome::AgentReady(agent)))
                     .expect("a spawned agent becomes idle");
@@ -433,6 +442,21 @@ impl Stage {
                     live.is_current(key),
                     "{} works on {key:?}, which is over",
                     agent.spec.name
+                );
+            }
+        }
+        for live in self.troupe.runs.values() {
+            for (name, task) in &live.run.tasks {
+                let Some(attempt) = task.state.attempt().and_then(|number| task.attempt(number))
+                else {
+                    continue;
+                };
+                let on = attempt
+                    .agent
+                    .and_then(|agent| self.troupe.agents[&agent].working_on());
+                assert!(
+                    on.is_some_and(|on| on.run == live.run.id && on.task == *name),
+                    "{name} is under way, and its agent works on {on:?}"
                 );
             }
         }
