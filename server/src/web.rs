@@ -1,6 +1,6 @@
 //! The doors: pages, server functions, HTTP API, live stream, health. Each door parses what comes,
-//! calls one verb of the backend, and writes the answer. The only part of the server that knows
-//! axum and Leptos.
+//! calls one verb of the backend, and writes the answer. The only part of the server that speaks
+//! axum and Leptos; `startup` hands it Leptos' options.
 //!
 //! Refused here: rules, SQL, model calls. And requests: from a host or an origin that is not this
 //! server's (`guard`), too large, too deep, not understood (`problem` says how that is told).
