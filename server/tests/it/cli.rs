@@ -1,4 +1,8 @@
 //! The program as people and scripts call it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests start the program itself, as a shell does"
+)]
 
 use std::{
     io::{BufRead, BufReader, Write},
