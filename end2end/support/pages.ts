@@ -103,10 +103,30 @@ export class CanvasPage {
 
   /// Drags a connection with the mouse, in steps as a hand does.
   async drag(from: Locator, to: Locator): Promise<void> {
+    await this.rests();
     await this.dragTo(from, await centre(to));
   }
 
+  /** Waits until the view has come to rest: what is measured before that is somewhere else when it is pressed. */
+  async rests(): Promise<void> {
+    await this.page.locator('[data-viewport]').evaluate(
+      (viewport) =>
+        new Promise<void>((rest) => {
+          let [seen, still] = ['', 0];
+          const look = () => {
+            const transform = (viewport as HTMLElement).style.transform;
+            still = transform === seen ? still + 1 : 0;
+            seen = transform;
+            if (still >= 5) rest();
+            else requestAnimationFrame(look);
+          };
+          look();
+        }),
+    );
+  }
+
   async dragTo(from: Locator, to: { x: number; y: number }): Promise<void> {
+    await this.rests();
     const start = await centre(from);
     const { mouse } = this.page;
     await mouse.move(start.x, start.y);

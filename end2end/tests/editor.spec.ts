@@ -82,6 +82,7 @@ test('a circle and a second edge are refused while they are drawn, and the reaso
   const canvas = new CanvasPage(page);
   await canvas.control('fit').click();
   await expect(canvas.port('third', 'out')).toBeVisible();
+  await canvas.rests();
 
   // Backwards: the reason stands at the pointer before the button is let go.
   const start = await centre(canvas.port('third', 'out'));
@@ -98,6 +99,7 @@ test('a circle and a second edge are refused while they are drawn, and the reaso
   await expect(canvas.edge('third.out->first.in')).toHaveCount(0);
 
   // The same edge twice.
+  await canvas.rests();
   const from = await centre(canvas.port('first', 'out'));
   const to = await centre(canvas.port('second', 'in'));
   await page.mouse.move(from.x, from.y);

@@ -130,7 +130,9 @@ impl Model {
 
     fn auto_pan(&mut self, frame_ms: f64) -> bool {
         let pulls = match &self.gesture {
-            Gesture::Drag(_) | Gesture::Box { .. } | Gesture::Wire { .. } => true,
+            Gesture::Drag(_) | Gesture::Box { .. } => true,
+            // What the wire has found must not slip away from below the pointer.
+            Gesture::Wire { .. } => self.wire.as_ref().is_some_and(|wire| wire.target.is_none()),
             Gesture::Idle
             | Gesture::Press(_)
             | Gesture::Pan { .. }

@@ -503,6 +503,19 @@ fn the_view_follows_a_drag_at_the_edge() {
 }
 
 #[test]
+fn the_view_stays_where_a_wire_has_found_its_end() {
+    let mut stage = stage();
+    stage.down(mouse(at(820.0, 80.0)));
+    stage.moved(mouse(at(5.0, 20.0)));
+    assert!(stage.model.wire.as_ref().expect("a wire").target.is_some());
+    stage.model.tick(0.0, 1000.0 / 60.0);
+    assert_eq!(stage.model.view, View::default());
+    stage.moved(mouse(at(5.0, 250.0)));
+    stage.model.tick(0.0, 1000.0 / 60.0);
+    assert!(stage.model.view.x > 0.0, "on nothing it goes on looking");
+}
+
+#[test]
 fn far_away_is_left_and_entered_without_flicker() {
     let mut stage = stage();
     stage.model.set_view(View {
