@@ -11,6 +11,9 @@ export async function open(page: Page, path: string): Promise<void> {
 /// The page is taken over, and what it shows is current.
 export async function isLive(page: Page): Promise<void> {
   await expect(light(page)).toHaveAttribute('data-status', 'current', { timeout: 15_000 });
+  // A page with a canvas comes in a part of its own, after the light: until then the canvas stands where the server
+  // could only guess the middle.
+  await expect(page.locator('[data-viewport][style*="calc("]')).toHaveCount(0, { timeout: 15_000 });
 }
 
 /// The light at the top: current, behind, reconnecting, unreachable.
