@@ -211,15 +211,27 @@ fn Tail(first: Signal<Page<EventFrame>>, filter: Filter) -> impl IntoView {
     Effect::new(move |_| {
         let _complete = live.catch_up(head, |event| take(event.to_frame()));
     });
-    // After a gap in the stream the newest part comes again.
+    // After a gap in the stream the newest part comes again. Where it does not reach down to what is here,
+    // it takes its place: rows that miss something between them would look whole.
     Effect::new(move |_| {
         let page = first.get();
-        list.update(|list| {
+        let reaches = |list: &Vec<EventFrame>| {
             page.items
-                .into_iter()
-                .rev()
-                .for_each(|frame| put_on_top(list, frame))
-        });
+                .last()
+                .zip(list.first())
+                .is_none_or(|(oldest, newest)| oldest.seq <= newest.seq)
+        };
+        if list.with_untracked(reaches) {
+            list.update(|list| {
+                page.items
+                    .into_iter()
+                    .rev()
+                    .for_each(|frame| put_on_top(list, frame))
+            });
+        } else {
+            more.set(page.next.is_some());
+            list.set(page.items);
+        }
     });
     let older = Action::new(move |(): &()| {
         let query = filter.with_value(|filter| {
