@@ -1,14 +1,23 @@
 // How quickly the product is there: start, memory, a step, an event, the first page.
+import { get } from 'node:http';
 import { join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
 import { api, chain, listen, median, memoryMb, now, pause, quantile, row, scratch, start } from './bench.mjs';
 
-async function encodedBytes(url) {
-  const answer = await fetch(url, { headers: { 'accept-encoding': 'br' } });
-  const length = answer.headers.get('content-length');
-  const text = await answer.text();
-  // Streamed answers have no length: what the client decoded is then an upper bound.
-  return { bytes: Number(length ?? Buffer.byteLength(text)), text };
-}
+/** What an answer weighs as it travels, and its text. */
+const encodedBytes = (url) =>
+  new Promise((done, fail) => {
+    get(url, { headers: { 'accept-encoding': 'br' } }, (answer) => {
+      const pieces = [];
+      answer.on('data', (piece) => pieces.push(piece));
+      answer.on('error', fail);
+      answer.on('end', () => {
+        const bytes = Buffer.concat(pieces);
+        const plain = answer.headers['content-encoding'] === 'br' ? brotliDecompressSync(bytes) : bytes;
+        done({ bytes: bytes.length, text: plain.toString() });
+      });
+    }).on('error', fail);
+  });
 
 export async function pages() {
   const starts = [];
