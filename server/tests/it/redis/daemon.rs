@@ -36,7 +36,7 @@ impl Daemon {
         let Some(binary) = binary() else {
             assert!(
                 std::env::var_os("CI").is_none() && std::env::var_os("TROUPE_TEST_ALL").is_none(),
-                "redis-server is not installed: `./x setup_services` installs it"
+                "redis-server is not installed: `./x test` installs it"
             );
             eprintln!("\n!!! NOT TESTED: redis-server is not installed (`./x test` installs it)\n");
             return None;
@@ -80,7 +80,10 @@ impl Daemon {
     /// SIGSTOP, SIGCONT.
     pub async fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("alive").to_string();
-        #[allow(clippy::disallowed_methods)]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test is what starts and kills it"
+        )]
         let status = Command::new("kill").args([signal, &pid]).status().await;
         assert!(status.expect("a status").success());
     }
@@ -181,7 +184,10 @@ fn binary() -> Option<PathBuf> {
 
 /// Returns once it takes connections; `None` when it ended instead.
 async fn spawn(binary: &PathBuf, port: u16, directory: &TempDir, args: &[String]) -> Option<Child> {
-    #[allow(clippy::disallowed_methods)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test is what starts and kills it"
+    )]
     let mut child = Command::new(binary)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .arg("--dir")

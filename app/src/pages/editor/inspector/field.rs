@@ -124,7 +124,18 @@ fn TextField(
         let list = match holds {
             KeyType::Model => Some("known-models"),
             KeyType::AgentName => Some("known-agents"),
-            _ => None,
+            KeyType::Line
+            | KeyType::Text
+            | KeyType::Template
+            | KeyType::Expression
+            | KeyType::Integer { .. }
+            | KeyType::Number { .. }
+            | KeyType::Flag
+            | KeyType::Choice(_)
+            | KeyType::Words
+            | KeyType::Schema
+            | KeyType::Cases
+            | KeyType::Retry => None,
         };
         return view! {
             <input
