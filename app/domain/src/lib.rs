@@ -18,6 +18,7 @@ pub mod frame;
 pub mod graph;
 pub mod id;
 pub mod kind;
+pub mod message;
 pub mod money;
 pub mod retry;
 pub mod run;

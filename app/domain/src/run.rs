@@ -1,21 +1,27 @@
 //! One execution of one workflow version: plain data, changed by [`Run::apply`] alone.
 //!
 //! `run/event.rs` lists what can happen, `run/apply.rs` what that does to the data, `run/decide.rs`
-//! what follows from a command or an outcome, `run/render.rs` fills templates.
+//! what follows from a command or an outcome, `run/render.rs` fills templates, `run/again.rs` says
+//! which results a new run may take over from an old one.
 
+pub mod again;
 pub mod apply;
 pub mod decide;
 pub mod event;
 pub mod input;
+pub mod rejection;
 pub mod render;
+
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::event::{CostIs, FinishReason, RunEvent, TaskEvent, ToolCall, TurnRecord};
+pub use self::event::{CostIs, FinishReason, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord};
 use crate::{
     id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
+    message::Message,
     money::MicroUsd,
     time::Timestamp,
 };
@@ -45,12 +51,74 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// When it came to its end.
     pub ended_at: Option<Timestamp>,
+    /// When it began, or was taken up again after it had ended: its time limit counts from here.
+    pub active_since: Option<Timestamp>,
+    /// The run that it was made from.
+    pub parent: Option<Parent>,
+    /// How many runs are above it, for a child.
+    pub depth: u32,
+    /// The one task that is asked for; the others are left out.
+    pub only: Option<TaskName>,
+    /// Sums over its tasks.
+    pub totals: Totals,
     /// `seq` of its last event.
     pub last_seq: u64,
     /// `run_seq` of its last event.
     pub last_run_seq: u64,
-    /// A task for each node that runs, in the order of the file.
+    /// A task for each node that runs, in the order of the file; behind them those of rounds of maps
+    /// and loops, in the order in which they came to be.
     pub tasks: IndexMap<TaskName, Task>,
+}
+
+/// The run that another was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// The task that waits for this one; `None` where this run only repeats the other in part.
+    pub task: Option<TaskName>,
+}
+
+/// Sums over the tasks of a run, kept so that nobody has to walk all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// What it cost; `None` when no turn knows.
+    pub cost_usd: Option<MicroUsd>,
+    /// Tokens of all turns.
+    pub tokens: Tokens,
+    /// Tasks to which nothing can happen any more.
+    pub settled: u32,
+    /// Whether any of its text is simulated.
+    pub simulated: bool,
+}
+
+/// A node of a body, from which its tasks are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sketch {
+    /// The node.
+    pub node: NodeId,
+    /// Name of its kind.
+    pub kind: String,
+    /// What people call it.
+    pub title: String,
+    /// The nodes of its own body, for a map or a loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Arc<[Sketch]>>,
+}
+
+/// What a person answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The way on: `approved`, `rejected`; `succeeded`, `failed` or `retry` for an unknown end.
+    pub port: PortName,
+    /// A remark.
+    pub comment: String,
+    /// Whatever belongs to it.
+    pub data: Value,
 }
 
 /// Where a run stands.
@@ -61,6 +129,11 @@ pub enum RunState {
     Queued,
     /// At work, or waiting for something named.
     Running,
+    /// Held by a person: what is under way ends, nothing starts.
+    Paused {
+        /// Who holds it.
+        by: String,
+    },
     /// Came to its end.
     Succeeded {
         /// Its result.
@@ -88,7 +161,7 @@ pub struct RunError {
     pub error: TaskError,
 }
 
-/// One node inside one run.
+/// One node inside one run, or inside one round of a map or loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// The node.
@@ -104,6 +177,19 @@ pub struct Task {
     pub state: TaskState,
     /// Every try.
     pub attempts: Vec<Attempt>,
+    /// Tries of before the run was taken up again; they do not count towards the limit.
+    pub counted_from: u32,
+    /// What a person answered last.
+    pub answer: Option<Answer>,
+    /// The child run that it waits for, or waited for last.
+    pub child: Option<RunId>,
+    /// Rounds of its body that were begun, for a map or a loop.
+    pub rounds: u32,
+    /// The nodes of its body, for a map or a loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Arc<[Sketch]>>,
+    /// Whether its result was taken over from another run.
+    pub reused: bool,
 }
 
 /// Where a task stands, with the data of that state.
@@ -157,14 +243,29 @@ pub enum TaskState {
     },
     /// Stopped because the run was stopped or failed elsewhere.
     Cancelled,
+    /// It may have happened or not, and must not happen twice: a person decides.
+    Unknown {
+        /// The try that was cut off.
+        attempt: u32,
+        /// What cut it off.
+        error: TaskError,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// What a task waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiting {
-    /// The time of its next try.
+    /// A moment: the end of a wait, or its next try.
     Timer,
+    /// A person.
+    Approval,
+    /// The end of its child run.
+    Run,
+    /// A provider that asked for a long wait; then comes its next try.
+    Provider,
 }
 
 /// Why a task was skipped.
@@ -175,6 +276,8 @@ pub enum SkipReason {
     NotTaken,
     /// The node is disabled; the run goes on behind it.
     Disabled,
+    /// The run is one of a single task, and this is another one.
+    NotAsked,
 }
 
 /// One try of a task.
@@ -211,6 +314,11 @@ pub enum AttemptState {
     },
     /// Stopped from outside.
     Cancelled,
+    /// Nobody knows how far it came.
+    Unknown {
+        /// What cut it off.
+        error: TaskError,
+    },
 }
 
 /// One model call.
@@ -228,6 +336,9 @@ pub struct Turn {
     pub done: Option<TurnRecord>,
     /// Results of the tools that it called, in order.
     pub tools: Vec<ToolResult>,
+    /// Messages that were handed to the agent with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
 }
 
 /// A tool call and what came of it.
@@ -306,6 +417,7 @@ impl RunState {
         match self {
             RunState::Queued => "queued",
             RunState::Running => "running",
+            RunState::Paused { .. } => "paused",
             RunState::Succeeded { .. } => "succeeded",
             RunState::Failed { .. } => "failed",
             RunState::Cancelled { .. } => "cancelled",
@@ -315,7 +427,7 @@ impl RunState {
     /// Whether nothing can happen to it any more.
     pub fn is_final(&self) -> bool {
         match self {
-            RunState::Queued | RunState::Running => false,
+            RunState::Queued | RunState::Running | RunState::Paused { .. } => false,
             RunState::Succeeded { .. } | RunState::Failed { .. } | RunState::Cancelled { .. } => {
                 true
             }
@@ -336,6 +448,7 @@ impl TaskState {
             TaskState::Failed { .. } => "failed",
             TaskState::Skipped { .. } => "skipped",
             TaskState::Cancelled => "cancelled",
+            TaskState::Unknown { .. } => "unknown",
         }
     }
 
@@ -346,7 +459,8 @@ impl TaskState {
             | TaskState::Ready { .. }
             | TaskState::Assigned { .. }
             | TaskState::Running { .. }
-            | TaskState::Waiting { .. } => false,
+            | TaskState::Waiting { .. }
+            | TaskState::Unknown { .. } => false,
             TaskState::Succeeded { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -364,7 +478,8 @@ impl TaskState {
             | TaskState::Succeeded { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
-            | TaskState::Cancelled => None,
+            | TaskState::Cancelled
+            | TaskState::Unknown { .. } => None,
         }
     }
 
@@ -379,7 +494,8 @@ impl TaskState {
             | TaskState::Waiting { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
-            | TaskState::Cancelled => None,
+            | TaskState::Cancelled
+            | TaskState::Unknown { .. } => None,
         }
     }
 }
@@ -439,6 +555,13 @@ impl Task {
             })
     }
 
+    /// The attempt that has not ended, if there is one.
+    pub fn open_attempt(&self) -> Option<&Attempt> {
+        self.attempts
+            .last()
+            .filter(|attempt| attempt.ended_at.is_none())
+    }
+
     /// The attempt of this number.
     pub fn attempt(&self, number: u32) -> Option<&Attempt> {
         self.attempts
@@ -458,34 +581,45 @@ impl Task {
     }
 }
 
+impl Attempt {
+    /// Whether a model call or a tool was begun and has not come back.
+    pub fn is_in_flight(&self) -> bool {
+        self.ended_at.is_none()
+            && self.turns.iter().any(|turn| {
+                turn.done.is_none() || turn.tools.iter().any(|tool| tool.outcome.is_none())
+            })
+    }
+}
+
+impl Totals {
+    /// Takes in what a model call brought.
+    pub(crate) fn add(&mut self, turn: &TurnRecord) {
+        if let Some(cost) = turn.cost_usd {
+            self.cost_usd = Some(self.cost_usd.unwrap_or_default() + cost);
+        }
+        self.tokens.prompt = add_known(self.tokens.prompt, turn.prompt_tokens);
+        self.tokens.completion = add_known(self.tokens.completion, turn.completion_tokens);
+    }
+}
+
 impl Run {
     /// What it cost so far; `None` when no turn knows.
     pub fn cost(&self) -> Option<MicroUsd> {
-        let known: Vec<MicroUsd> = self.tasks.values().filter_map(Task::cost).collect();
-        if known.is_empty() {
-            None
-        } else {
-            Some(known.into_iter().sum())
-        }
+        self.totals.cost_usd
     }
 
     /// Tokens so far.
     pub fn tokens(&self) -> Tokens {
-        self.tasks
-            .values()
-            .map(Task::tokens)
-            .fold(Tokens::default(), |sum, task| Tokens {
-                prompt: add_known(sum.prompt, task.prompt),
-                completion: add_known(sum.completion, task.completion),
-            })
+        self.totals.tokens
     }
 
     /// Whether any of its text is simulated.
     pub fn is_simulated(&self) -> bool {
-        self.tasks
-            .values()
-            .flat_map(|task| &task.attempts)
-            .flat_map(|attempt| &attempt.turns)
-            .any(|turn| turn.simulated)
+        self.totals.simulated
+    }
+
+    /// Whether a person holds it.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.state, RunState::Paused { .. })
     }
 }

@@ -1,15 +1,17 @@
 //! The only mutation of a run. An event that does not fit is an error, never a panic: the kernel
 //! then stops (its own log contradicts it), a browser reloads.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::{
-    Attempt, AttemptState, Run, RunEvent, RunState, Task, TaskEvent, TaskState, ToolOutcome,
-    ToolResult, Turn,
+    Answer, Attempt, AttemptState, Parent, Run, RunEvent, RunState, Sketch, SkipReason, Task,
+    TaskEvent, TaskState, ToolOutcome, ToolResult, Totals, Turn,
 };
 use crate::{
     event::{Event, Fact},
-    graph::ValidGraph,
+    graph::{Node, ValidGraph},
     id::{AgentId, TaskName},
     time::Timestamp,
 };
@@ -40,7 +42,7 @@ impl At {
 }
 
 impl Run {
-    /// The run that a `workflow.queued` tells of, all tasks blocked.
+    /// The run that a `workflow.queued` tells of: tasks blocked, but for those that it begins with.
     pub fn queued(event: &Event, graph: &ValidGraph) -> Result<Self, Misfit> {
         let at = At {
             seq: event.seq,
@@ -56,28 +58,30 @@ impl Run {
                     input,
                     budget_usd,
                     by,
-                    parent_run_id: _,
+                    parent_run_id,
+                    parent_task,
+                    depth,
+                    seed,
+                    only,
                 },
         } = &event.fact
         else {
             return Err(at.misfit("a run begins with workflow.queued"));
         };
-        let tasks = graph
-            .nodes
+        let tasks = sketches(graph)
             .iter()
-            .map(|node| {
-                let task = Task {
-                    node: node.id.clone(),
-                    kind: node.work.kind().name().to_owned(),
-                    title: node.title.clone(),
-                    input: None,
-                    state: TaskState::Blocked,
-                    attempts: Vec::new(),
-                };
-                (TaskName::of(&node.id), task)
+            .map(|sketch| {
+                let name = TaskName::of(&sketch.node);
+                let mut task = Task::of(sketch);
+                if only.as_ref().is_some_and(|only| *only != name) {
+                    task.state = TaskState::Skipped {
+                        reason: SkipReason::NotAsked,
+                    };
+                }
+                (name, task)
             })
             .collect::<IndexMap<_, _>>();
-        Ok(Self {
+        let mut run = Self {
             id: *run,
             workflow_id: *workflow,
             workflow_version: *workflow_version,
@@ -89,10 +93,33 @@ impl Run {
             created_at: at.moment,
             started_at: None,
             ended_at: None,
+            active_since: None,
+            parent: parent_run_id.map(|run| Parent {
+                run,
+                task: parent_task.clone(),
+            }),
+            depth: *depth,
+            only: only.clone(),
+            totals: Totals::default(),
             last_seq: event.seq,
             last_run_seq: event.run_seq.unwrap_or(1),
             tasks,
-        })
+        };
+        for seed in seed {
+            let task = run
+                .tasks
+                .get_mut(&seed.task)
+                .ok_or_else(|| at.misfit(format!("there is no task `{}`", seed.task)))?;
+            task.state = TaskState::Succeeded {
+                output: seed.output.clone(),
+                port: seed.port.clone(),
+                at: at.moment,
+            };
+            task.reused = true;
+        }
+        let settled = run.tasks.values().filter(|task| task.state.is_settled());
+        run.totals.settled = u32::try_from(settled.count()).unwrap_or(u32::MAX);
+        Ok(run)
     }
 
     /// The run that a whole log tells of; `None` for an empty log.
@@ -130,14 +157,11 @@ impl Run {
         match &event.fact {
             Fact::Run { event, .. } => self.apply_run(&at, event)?,
             Fact::Task {
-                task, agent, event, ..
-            } => {
-                let task = self
-                    .tasks
-                    .get_mut(task)
-                    .ok_or_else(|| at.misfit(format!("there is no task `{task}`")))?;
-                task.apply(&at, *agent, event)?;
-            }
+                task: name,
+                agent,
+                event,
+                ..
+            } => self.apply_task(&at, name, *agent, event)?,
             Fact::Agent { .. } | Fact::System(_) => {}
         }
         self.last_seq = event.seq;
@@ -146,7 +170,8 @@ impl Run {
     }
 
     fn apply_run(&mut self, at: &At, event: &RunEvent) -> Result<(), Misfit> {
-        if self.state.is_final() {
+        let over = self.state.is_final() && !matches!(event, RunEvent::Resumed { .. });
+        if over {
             return Err(at.misfit(format!("the run is {} already", self.state.name())));
         }
         match event {
@@ -154,6 +179,18 @@ impl Run {
             RunEvent::Started {} => {
                 self.state = RunState::Running;
                 self.started_at = Some(at.moment);
+                self.active_since = Some(at.moment);
+            }
+            RunEvent::Paused { by } => self.state = RunState::Paused { by: by.clone() },
+            RunEvent::Resumed { again, .. } => {
+                if self.state.is_final() {
+                    self.ended_at = None;
+                    self.active_since = Some(at.moment);
+                }
+                self.state = RunState::Running;
+                for name in again {
+                    self.take_back(at, name)?;
+                }
             }
             RunEvent::Completed { output, .. } => {
                 self.state = RunState::Succeeded {
@@ -174,9 +211,94 @@ impl Run {
         }
         Ok(())
     }
+
+    fn apply_task(
+        &mut self,
+        at: &At,
+        name: &TaskName,
+        agent: Option<AgentId>,
+        event: &TaskEvent,
+    ) -> Result<(), Misfit> {
+        let task = self
+            .tasks
+            .get_mut(name)
+            .ok_or_else(|| at.misfit(format!("there is no task `{name}`")))?;
+        task.apply(at, agent, event)?;
+        if task.state.is_settled() {
+            self.totals.settled += 1;
+        }
+        match event {
+            TaskEvent::TurnStarted { simulated, .. } => self.totals.simulated |= simulated,
+            TaskEvent::TurnCompleted { record, .. } => self.totals.add(record),
+            TaskEvent::Opened { index, .. } => {
+                let body = task.body.clone().unwrap_or_default();
+                for sketch in body.iter() {
+                    let inner = TaskName::inside(name, *index, &sketch.node);
+                    self.tasks.insert(inner, Task::of(sketch));
+                }
+            }
+            TaskEvent::Ready { .. }
+            | TaskEvent::Assigned { .. }
+            | TaskEvent::Started { .. }
+            | TaskEvent::ToolCalled { .. }
+            | TaskEvent::ToolReturned { .. }
+            | TaskEvent::Retrying { .. }
+            | TaskEvent::Waiting { .. }
+            | TaskEvent::Answered { .. }
+            | TaskEvent::Unknown { .. }
+            | TaskEvent::Completed { .. }
+            | TaskEvent::Failed { .. }
+            | TaskEvent::Skipped { .. }
+            | TaskEvent::Cancelled { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A task that had failed or was stopped waits again for those before it.
+    fn take_back(&mut self, at: &At, name: &TaskName) -> Result<(), Misfit> {
+        let task = self
+            .tasks
+            .get_mut(name)
+            .ok_or_else(|| at.misfit(format!("there is no task `{name}`")))?;
+        if !matches!(task.state, TaskState::Failed { .. } | TaskState::Cancelled) {
+            return Err(at.misfit(format!("task `{name}` is {}", task.state.name())));
+        }
+        task.state = TaskState::Blocked;
+        task.counted_from = task.attempts.last().map_or(0, |last| last.number);
+        self.totals.settled = self.totals.settled.saturating_sub(1);
+        Ok(())
+    }
+}
+
+/// What the tasks of a graph are made from.
+fn sketches(graph: &ValidGraph) -> Arc<[Sketch]> {
+    let sketch = |node: &Node| Sketch {
+        node: node.id.clone(),
+        kind: node.work.kind().name().to_owned(),
+        title: node.title.clone(),
+        body: node.work.body().map(|body| sketches(body)),
+    };
+    graph.nodes.iter().map(sketch).collect()
 }
 
 impl Task {
+    fn of(sketch: &Sketch) -> Self {
+        Self {
+            node: sketch.node.clone(),
+            kind: sketch.kind.clone(),
+            title: sketch.title.clone(),
+            input: None,
+            state: TaskState::Blocked,
+            attempts: Vec::new(),
+            counted_from: 0,
+            answer: None,
+            child: None,
+            rounds: 0,
+            body: sketch.body.clone(),
+            reused: false,
+        }
+    }
+
     fn apply(&mut self, at: &At, agent: Option<AgentId>, event: &TaskEvent) -> Result<(), Misfit> {
         if self.state.is_settled() {
             return Err(at.misfit(format!(
@@ -191,6 +313,13 @@ impl Task {
                     self.input = input.clone();
                 }
                 self.state = TaskState::Ready { since: at.moment };
+            }
+            TaskEvent::Opened { attempt, index } => {
+                self.open(at, *attempt)?;
+                if *index != self.rounds || self.body.is_none() {
+                    return Err(at.misfit(format!("`{}` cannot open round {index}", self.node)));
+                }
+                self.rounds += 1;
             }
             TaskEvent::Assigned {
                 attempt, agent_id, ..
@@ -212,8 +341,13 @@ impl Task {
                 model,
                 simulated,
                 resumed: _,
+                messages,
             } => {
                 let turns = &mut self.open(at, *attempt)?.turns;
+                let known = turns.iter_mut().find(|known| known.number == *turn);
+                if known.as_ref().is_some_and(|known| known.done.is_some()) {
+                    return Err(at.misfit(format!("turn {turn} is finished")));
+                }
                 let begun = Turn {
                     number: *turn,
                     model: model.clone(),
@@ -221,10 +355,16 @@ impl Task {
                     started_at: at.moment,
                     done: None,
                     tools: Vec::new(),
+                    messages: messages.clone(),
                 };
-                // A call that a crash cut is made again under its number.
-                match turns.iter_mut().find(|known| known.number == *turn) {
-                    Some(known) => *known = begun,
+                // A call that a crash cut is made again under its number, with what it was handed.
+                match known {
+                    Some(known) => {
+                        let mut handed = std::mem::take(&mut known.messages);
+                        *known = begun;
+                        handed.append(&mut known.messages);
+                        known.messages = handed;
+                    }
                     None => turns.push(begun),
                 }
             }
@@ -233,7 +373,11 @@ impl Task {
                 turn,
                 record,
             } => {
-                self.turn(at, *attempt, *turn)?.done = Some(record.clone());
+                let turn = self.turn(at, *attempt, *turn)?;
+                if turn.done.is_some() {
+                    return Err(at.misfit(format!("turn {} is finished", turn.number)));
+                }
+                turn.done = Some(record.clone());
             }
             TaskEvent::ToolCalled {
                 attempt,
@@ -276,7 +420,10 @@ impl Task {
             }
             TaskEvent::Retrying { attempt, error, .. } => {
                 let failed = attempt.saturating_sub(1);
-                if self.attempt(failed).is_some() {
+                if self
+                    .attempt(failed)
+                    .is_some_and(|tried| tried.ended_at.is_none())
+                {
                     self.close(
                         at,
                         failed,
@@ -286,10 +433,47 @@ impl Task {
                     )?;
                 }
             }
-            TaskEvent::Waiting { reason, until, .. } => {
+            TaskEvent::Waiting {
+                reason,
+                until,
+                child_run_id,
+                ..
+            } => {
+                if child_run_id.is_some() {
+                    self.child = *child_run_id;
+                }
                 self.state = TaskState::Waiting {
                     reason: *reason,
                     until: *until,
+                };
+            }
+            TaskEvent::Answered {
+                by,
+                port,
+                comment,
+                data,
+                ..
+            } => {
+                self.answer = Some(Answer {
+                    by: by.clone(),
+                    at: at.moment,
+                    port: port.clone(),
+                    comment: comment.clone(),
+                    data: data.clone(),
+                });
+            }
+            TaskEvent::Unknown { attempt, error } => {
+                self.close(
+                    at,
+                    *attempt,
+                    AttemptState::Unknown {
+                        error: error.clone(),
+                    },
+                )?;
+                self.state = TaskState::Unknown {
+                    attempt: *attempt,
+                    error: error.clone(),
+                    at: at.moment,
                 };
             }
             TaskEvent::Completed {
@@ -298,7 +482,10 @@ impl Task {
                 port,
                 ..
             } => {
-                self.close(at, *attempt, AttemptState::Succeeded)?;
+                // An attempt whose end was unknown keeps saying so; a person vouches for the task.
+                if !matches!(self.state, TaskState::Unknown { .. }) {
+                    self.close(at, *attempt, AttemptState::Succeeded)?;
+                }
                 self.state = TaskState::Succeeded {
                     output: output.clone(),
                     port: port.clone(),
@@ -307,7 +494,10 @@ impl Task {
             }
             TaskEvent::Failed { attempt, error } => {
                 // A task whose input cannot be made fails before it was ever tried.
-                if self.attempt(*attempt).is_some() {
+                if self
+                    .attempt(*attempt)
+                    .is_some_and(|tried| tried.ended_at.is_none())
+                {
                     self.close(
                         at,
                         *attempt,
@@ -325,7 +515,7 @@ impl Task {
                 self.state = TaskState::Skipped { reason: *reason };
             }
             TaskEvent::Cancelled { .. } => {
-                if let Some(attempt) = self.state.attempt() {
+                if let Some(attempt) = self.open_attempt().map(|open| open.number) {
                     self.close(at, attempt, AttemptState::Cancelled)?;
                 }
                 self.state = TaskState::Cancelled;

@@ -198,6 +198,7 @@ fn outcomes_of_an_attempt_that_is_over_are_refused() {
 fn restart(stage: &Stage) -> Stage {
     let mut after = Stage::new("a", "");
     after.graph = Arc::clone(&stage.graph);
+    after.graphs = stage.graphs.clone();
     after.now = stage.now;
     after.log = stage.log.clone();
     after.troupe = Troupe::new(stage.troupe.head, Limits::default());
@@ -303,6 +304,7 @@ fn after_a_kill_everything_else_goes_on_too() {
         }
         let mut after = Stage::new("a", "");
         after.graph = Arc::clone(&stage.graph);
+        after.graphs = stage.graphs.clone();
         after.now = stage.now;
         after.troupe = Troupe::new(log.len() as u64, Limits::default());
         after.log = log;

@@ -4,21 +4,30 @@
 //! The graph, one thing a line: `a` (an agent node), `t = {{ nodes.a.output }}` (a transform),
 //! `g ? 'yes' in nodes.a.output` (a branch), `o : {{ nodes.a.output }}` (an output),
 //! `a > b > c` and `g.true > b` (edges), `b join any`, `b on_error continue`, `b retry 1`,
-//! `b disabled`, `b timeout 50`, `b can writing` (capabilities), `b by name` (a named agent).
+//! `b disabled`, `b timeout 50`, `b can writing` (capabilities), `b by name` (a named agent),
+//! `b once` (not repeatable), `m each [1, 2] do a; b; a > b end` (a map; `m at 1` is its
+//! concurrency), `l loop 3 do a end` and `l until 'ok' in nodes.a.output do a end`,
+//! `h get http://x/{{ item }}`, `q approve Really?`, `w wait 500`, `c runs other`.
 //!
 //! The script, one thing a line: `a says yes`, `a fails`, `a fails twice` (in a way that passes),
-//! `a crashes`, `a hangs`, `cancel when b` (once b is started). Everyone else says its own name.
+//! `a crashes`, `a hangs`, `cancel when b` (once b is started), `hold when b` (paused then, resumed
+//! when nothing else goes on), `q is approved` (answered when nothing else goes on),
+//! `workflow other: a; b; a > b` (what `c runs other` finds). A name without its round speaks for
+//! all rounds. Everyone else says its own name.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     event::{Event, Fact},
     graph::{Drawing, DrawnEdge, DrawnNode, ValidGraph, check::check},
-    id::{AgentId, IdSource, RunId, WorkflowId},
+    id::{AgentId, IdSource, PortName, RunId, TaskName, WorkflowId},
     money::MicroUsd,
     run::{
         CostIs, FinishReason, Run, RunState, TaskError, TaskEvent, TaskState, TurnRecord,
-        input::{Action, AttemptSpec, Command, Input, Outcome, Rejection, StartRun, Timer},
+        input::{
+            Action, AttemptSpec, ChildSpec, Command, GivenAnswer, HttpSpec, Input, Outcome,
+            Rejection, StartRun, Timer,
+        },
     },
     time::Timestamp,
     troupe::{Limits, Step, Troupe},
@@ -37,14 +46,14 @@ impl IdSource for Counting {
 
 /// Reads the graph of a story.
 pub fn graph(text: &str) -> Arc<ValidGraph> {
-    let drawing = drawing(text);
+    let drawing = draw(text);
     match check(&drawing) {
         (Some(graph), _) => Arc::new(graph),
         (None, problems) => panic!("the story's graph cannot run: {problems:#?}"),
     }
 }
 
-fn drawing(text: &str) -> Drawing {
+fn draw(text: &str) -> Drawing {
     let mut drawing = Drawing::default();
     let mut node = |id: &str, kind: &str, keys: Value| {
         let Value::Object(keys) = keys else { return };
@@ -54,14 +63,44 @@ fn drawing(text: &str) -> Drawing {
             keys,
         });
     };
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines = statements(text);
     for line in &lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
+            [id, "each", ..] => {
+                let (items, body) = parts(line, "each");
+                node(
+                    id,
+                    "map",
+                    json!({ "items": items, "body": draw(body).to_value() }),
+                );
+            }
+            [id, "loop", most, "do", ..] => {
+                let (_, body) = parts(line, "loop");
+                let most: u32 = most.parse().expect("a number");
+                node(
+                    id,
+                    "loop",
+                    json!({ "max_iterations": most, "body": draw(body).to_value() }),
+                );
+            }
+            [id, "until", ..] => {
+                let (until, body) = parts(line, "until");
+                node(
+                    id,
+                    "loop",
+                    json!({ "until": until, "body": draw(body).to_value() }),
+                );
+            }
+            [id, "get", url] => node(id, "http", json!({ "url": url })),
+            [id, "approve", ..] => {
+                node(id, "approval", json!({ "message": line[id.len() + 9..] }));
+            }
+            [id, "wait", ms] => {
+                let ms: u64 = ms.parse().expect("a number");
+                node(id, "wait", json!({ "duration_ms": ms }));
+            }
+            [id, "runs", other] => node(id, "workflow", json!({ "workflow": other })),
             [id] => node(
                 id,
                 "agent",
@@ -100,7 +139,12 @@ fn drawing(text: &str) -> Drawing {
             }
             continue;
         }
+        if words.contains(&"do") {
+            continue;
+        }
         let (key, value) = match words[..] {
+            [_, "at", most] => ("concurrency", json!(most.parse::<u32>().expect("a number"))),
+            [_, "once"] => ("repeatable", json!(false)),
             [_, "join", how] => ("join", json!(how)),
             [_, "on_error", how] => ("on_error", json!(how)),
             [_, "retry", tries] => (
@@ -126,6 +170,42 @@ fn drawing(text: &str) -> Drawing {
     drawing
 }
 
+/// Lines, or parts of one between semicolons that stand in no body.
+fn statements(text: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut depth = 0_u32;
+    for line in text.lines() {
+        for word in line.replace(';', " ; ").split_whitespace() {
+            match word {
+                "do" => depth += 1,
+                "end" => depth -= 1,
+                ";" if depth == 0 => {
+                    found.push(String::new());
+                    continue;
+                }
+                _ => {}
+            }
+            if let Some(last) = found.last_mut() {
+                last.push_str(if last.is_empty() { "" } else { " " });
+                last.push_str(word);
+            }
+        }
+        if depth == 0 {
+            found.push(String::new());
+        }
+    }
+    found.retain(|line| !line.is_empty());
+    found
+}
+
+/// What stands between a word and `do`, and what between that and the last `end`.
+fn parts<'a>(line: &'a str, word: &str) -> (&'a str, &'a str) {
+    let (_, rest) = line.split_once(&format!(" {word} ")).expect("the word");
+    let (before, body) = rest.split_once("do ").expect("a body");
+    let (body, _) = body.rsplit_once(" end").expect("an end");
+    (before.trim(), body)
+}
+
 /// What a task's agent does.
 #[derive(Debug, Clone)]
 enum Part {
@@ -147,8 +227,15 @@ pub struct Stage {
     pub graph: Arc<ValidGraph>,
     parts: BTreeMap<String, Part>,
     cancel_when: Option<String>,
+    hold_when: Option<String>,
+    answers: Vec<(String, String)>,
+    workflows: BTreeMap<String, Arc<ValidGraph>>,
+    pub graphs: BTreeMap<RunId, Arc<ValidGraph>>,
     pub started: Vec<AttemptSpec>,
-    timers: BTreeMap<(Timestamp, usize), Timer>,
+    pub requests: Vec<HttpSpec>,
+    pub wanted: Vec<ChildSpec>,
+    pub timers: BTreeMap<(Timestamp, usize), Timer>,
+    timers_set: usize,
     ids: Counting,
     waves: Vec<Vec<String>>,
 }
@@ -157,6 +244,9 @@ impl Stage {
     pub fn new(graph_text: &str, script: &str) -> Self {
         let mut parts = BTreeMap::new();
         let mut cancel_when = None;
+        let mut hold_when = None;
+        let mut answers = Vec::new();
+        let mut workflows = BTreeMap::new();
         for line in script
             .lines()
             .map(str::trim)
@@ -165,6 +255,12 @@ impl Stage {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words[..] {
                 ["cancel", "when", task] => cancel_when = Some(task.to_owned()),
+                ["hold", "when", task] => hold_when = Some(task.to_owned()),
+                ["workflow", name, ..] => {
+                    let (_, text) = line.split_once(": ").expect("a graph");
+                    workflows.insert(name.trim_end_matches(':').to_owned(), graph(text));
+                }
+                [task, "is", port] => answers.push((task.to_owned(), port.to_owned())),
                 [task, "says", ..] => {
                     parts.insert(
                         task.to_owned(),
@@ -195,8 +291,15 @@ impl Stage {
             graph: graph(graph_text),
             parts,
             cancel_when,
+            hold_when,
+            answers,
+            workflows,
+            graphs: BTreeMap::new(),
             started: Vec::new(),
+            requests: Vec::new(),
+            wanted: Vec::new(),
             timers: BTreeMap::new(),
+            timers_set: 0,
             ids: Counting(100),
             waves: Vec::new(),
         }
@@ -214,12 +317,22 @@ impl Stage {
                 input,
                 budget_usd: None,
                 parent: None,
+                seed: Vec::new(),
+                only: None,
             })),
         }
     }
 
     /// One input, with everything that follows from it at once.
     pub fn take(&mut self, input: Input) -> Result<(), Rejection> {
+        if let Input::Command {
+            command: Command::StartRun(start),
+            ..
+        }
+        | Input::Outcome(Outcome::ChildFound { start, .. }) = &input
+        {
+            self.graphs.insert(start.run, Arc::clone(&start.graph));
+        }
         let mut step = Step::default();
         let taken = self.troupe.handle(input, self.now, &mut step);
         self.troupe
@@ -241,10 +354,16 @@ impl Stage {
             }
             Action::ReleaseAgent(_) => {}
             Action::StartAttempt(spec) => self.started.push(*spec),
-            Action::StopAttempt(key) => self.started.retain(|spec| spec.key != key),
+            Action::StartHttp(spec) => self.requests.push(*spec),
+            Action::FindWorkflow(spec) => self.wanted.push(*spec),
+            Action::StopAttempt(key) => {
+                self.started.retain(|spec| spec.key != key);
+                self.requests.retain(|spec| spec.key != key);
+                self.wanted.retain(|spec| spec.key != key);
+            }
             Action::SetTimer { at, timer } => {
-                let number = self.timers.len() + self.log.len() * 1_000;
-                self.timers.insert((at, number), timer);
+                self.timers_set += 1;
+                self.timers.insert((at, self.timers_set), timer);
             }
         }
     }
@@ -261,7 +380,19 @@ impl Stage {
                 }
                 continue;
             }
+            if !self.requests.is_empty() || !self.wanted.is_empty() {
+                for spec in std::mem::take(&mut self.requests) {
+                    self.request(&spec);
+                }
+                for spec in std::mem::take(&mut self.wanted) {
+                    self.find_workflow(&spec);
+                }
+                continue;
+            }
             let Some(((at, _), timer)) = self.timers.pop_first() else {
+                if self.go_on_by_hand() {
+                    continue;
+                }
                 return;
             };
             if matches!(timer, Timer::AgentIdle { .. }) && self.is_over() {
@@ -270,6 +401,100 @@ impl Stage {
             self.now = self.now.max(at);
             self.take(Input::Timer(timer))
                 .expect("timers are never refused");
+        }
+    }
+
+    /// Answers what waits for a person, or lets go of what is held; `false` where there is nothing.
+    fn go_on_by_hand(&mut self) -> bool {
+        for (at, (task, port)) in self.answers.clone().into_iter().enumerate() {
+            let command = answer(self.run, &task, &port, json!(port));
+            if self.take(by("ann", command)).is_ok() {
+                self.answers.remove(at);
+                return true;
+            }
+        }
+        let held = self
+            .troupe
+            .runs
+            .get(&self.run)
+            .is_some_and(|live| live.run.is_paused());
+        held && self.take(by("ann", Command::ResumeRun(self.run))).is_ok()
+    }
+
+    fn request(&mut self, spec: &HttpSpec) {
+        self.now = self.now.plus_ms(10);
+        let key = spec.key.clone();
+        self.interrupt(key.task.as_str());
+        let outcome = match self.part(key.task.as_str()) {
+            Some(Part::Hangs) => return,
+            Some(Part::Fails | Part::Crashes) => Outcome::Failed {
+                key,
+                error: TaskError::lasting("refused", "404"),
+            },
+            Some(Part::FailsThenSays(left @ 1..)) => {
+                self.parts
+                    .insert(key.task.to_string(), Part::FailsThenSays(left - 1));
+                Outcome::Failed {
+                    key,
+                    error: TaskError::passing("busy", "503"),
+                }
+            }
+            Some(Part::FailsThenSays(0) | Part::Says(_)) | None => Outcome::Succeeded {
+                key,
+                output: json!({ "status": 200, "headers": {}, "body": spec.request.url }),
+            },
+        };
+        let _late = self.take(Input::Outcome(outcome));
+    }
+
+    fn find_workflow(&mut self, spec: &ChildSpec) {
+        let key = spec.key.clone();
+        let outcome = match self.workflows.get(&spec.workflow) {
+            Some(graph) => Outcome::ChildFound {
+                key,
+                start: Box::new(StartRun {
+                    run: RunId(Uuid::from_u128(1_000 + self.graphs.len() as u128)),
+                    workflow: WorkflowId(Uuid::from_u128(9)),
+                    version: 1,
+                    workflow_name: spec.workflow.clone(),
+                    graph: Arc::clone(graph),
+                    input: spec.input.clone(),
+                    budget_usd: spec.budget_usd,
+                    parent: None,
+                    seed: Vec::new(),
+                    only: None,
+                }),
+            },
+            None => Outcome::Failed {
+                key,
+                error: TaskError::lasting("no_such_workflow", "there is none"),
+            },
+        };
+        let _late = self.take(Input::Outcome(outcome));
+    }
+
+    /// The part of a task: its own, or that of its node in all rounds.
+    fn part(&self, task: &str) -> Option<Part> {
+        let node = task.rsplit('.').next().unwrap_or(task);
+        self.parts
+            .get(task)
+            .or_else(|| self.parts.get(node))
+            .cloned()
+    }
+
+    /// What the script has happen once this task is at work.
+    fn interrupt(&mut self, task: &str) {
+        if self.cancel_when.as_deref() == Some(task) {
+            self.cancel_when = None;
+            let command = Command::CancelRun(self.run);
+            self.take(by("tester", command))
+                .expect("a live run can be cancelled");
+        }
+        if self.hold_when.as_deref() == Some(task) {
+            self.hold_when = None;
+            let command = Command::PauseRun(self.run);
+            self.take(by("tester", command))
+                .expect("a live run can be held");
         }
     }
 
@@ -293,20 +518,12 @@ impl Stage {
         if self.take(Input::Outcome(turn)).is_err() {
             return;
         }
-        if self.cancel_when.as_deref() == Some(task.as_str()) {
-            self.cancel_when = None;
-            let command = Command::CancelRun(self.run);
-            self.take(Input::Command {
-                by: "tester".into(),
-                command,
-            })
-            .expect("a live run can be cancelled");
-        }
+        self.interrupt(&task);
         let passing = |code: &str| TaskError::passing(code, "it can pass");
-        let outcome = match self.parts.get(&task).cloned() {
+        let outcome = match self.part(&task) {
             Some(Part::Hangs) => return,
             Some(Part::Crashes) => {
-                self.parts.remove(&task);
+                self.parts.insert(task, Part::FailsThenSays(0));
                 Outcome::Crashed {
                     key,
                     error: passing("agent_crashed"),
@@ -367,6 +584,7 @@ impl Stage {
             let more = match &task.state {
                 TaskState::Failed { error, .. } => format!(" ({})", error.code),
                 TaskState::Skipped { reason } => format!(" ({reason:?})"),
+                TaskState::Waiting { reason, .. } => format!(" ({reason:?})"),
                 TaskState::Succeeded {
                     port: Some(port), ..
                 } => format!(" -> {port}"),
@@ -396,21 +614,45 @@ impl Stage {
         for (at, event) in self.log.iter().enumerate() {
             assert_eq!(event.seq, at as u64 + 1, "seq has a gap");
         }
-        let of_run: Vec<Event> = self
-            .log
-            .iter()
-            .filter(|event| event.fact.run() == Some(self.run))
-            .cloned()
-            .collect();
-        for (at, event) in of_run.iter().enumerate() {
-            assert_eq!(event.run_seq, Some(at as u64 + 1), "run_seq has a gap");
+        for (id, live) in &self.troupe.runs {
+            let Some(graph) = self.graphs.get(id) else {
+                continue;
+            };
+            let of_run: Vec<&Event> = self
+                .log
+                .iter()
+                .filter(|event| event.fact.run() == Some(*id))
+                .collect();
+            for (at, event) in of_run.iter().enumerate() {
+                assert_eq!(event.run_seq, Some(at as u64 + 1), "run_seq has a gap");
+            }
+            let replayed = Run::replay(of_run, graph).expect("the log fits itself");
+            assert_eq!(
+                replayed.as_ref(),
+                Some(&live.run),
+                "replay gives another state"
+            );
+            let settled = live
+                .run
+                .tasks
+                .values()
+                .filter(|task| task.state.is_settled())
+                .count();
+            assert_eq!(
+                live.run.totals.settled as usize, settled,
+                "settled tasks are miscounted"
+            );
+            let turns = live.run.tasks.values().flat_map(|task| &task.attempts);
+            let cost: u64 = turns
+                .filter_map(|attempt| attempt.cost())
+                .map(|cost| cost.0 as u64)
+                .sum();
+            assert_eq!(
+                live.run.cost().map_or(0, |cost| cost.0 as u64),
+                cost,
+                "cost is miscounted"
+            );
         }
-        let replayed = Run::replay(&of_run, &self.graph).expect("the log fits itself");
-        assert_eq!(
-            replayed.as_ref(),
-            self.troupe.runs.get(&self.run).map(|live| &live.run),
-            "replay gives another state"
-        );
         for event in &self.log {
             let back = Event::from_frame(event.to_frame()).expect("frames can be read back");
             assert_eq!(&back, event, "the wire changes an event");
@@ -420,14 +662,15 @@ impl Stage {
         {
             for (name, task) in &live.run.tasks {
                 assert!(
-                    task.state.is_settled(),
+                    task.state.is_settled() || task.state.name() == "unknown",
                     "{name} is {} in an ended run",
                     task.state.name()
                 );
             }
         }
+        let mut at_work = 0;
         for agent in self.troupe.agents.values() {
-            if let Some(key) = agent.working_on() {
+            for key in agent.attempts() {
                 let live = &self.troupe.runs[&key.run];
                 assert!(
                     live.is_current(key),
@@ -436,7 +679,30 @@ impl Stage {
                 );
             }
         }
+        for live in self.troupe.runs.values() {
+            at_work += live.at_work();
+        }
+        assert_eq!(self.troupe.at_work(), at_work, "the load is miscounted");
     }
+}
+
+/// A command of this person.
+pub fn by(name: &str, command: Command) -> Input {
+    Input::Command {
+        by: name.into(),
+        command,
+    }
+}
+
+/// An answer to a task.
+pub fn answer(run: RunId, task: &str, port: &str, data: Value) -> Command {
+    Command::Answer(Box::new(GivenAnswer {
+        run,
+        task: TaskName::parse(task).expect("a task name"),
+        port: PortName::parse(port).expect("a port"),
+        comment: String::new(),
+        data,
+    }))
 }
 
 /// A model call that brought this text.

@@ -99,6 +99,29 @@ impl<'a> Findings<'a> {
         left.is_some()
     }
 
+    /// Takes over what was found inside the body of a node: names of nodes become paths
+    /// (`each.draft`), so that they are told apart from those outside.
+    pub(super) fn adopt(&mut self, at: usize, mut problem: Problem) {
+        let outer = &self.drawing.nodes[at].id;
+        match (&mut problem.node, &problem.edge) {
+            (Some(inner), _) => *inner = format!("{outer}.{inner}"),
+            (node, Some(_)) => *node = Some(outer.clone()),
+            (node, None) => {
+                *node = Some(outer.clone());
+                problem.key = Some("body".to_owned());
+            }
+        }
+        let list = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if list.len() >= 10 * MOST {
+            self.untold += 1;
+            return;
+        }
+        list.push((Place::Key(at, "body"), problem));
+    }
+
     fn add(&mut self, severity: Severity, code: &str, place: Place, message: String) {
         let list = match severity {
             Severity::Error => &mut self.errors,

@@ -70,6 +70,11 @@ fn loose_ends(drawing: &Drawing, wires: &[Wire], order: &[usize], findings: &mut
             continue;
         }
         let is_branch = node.known_kind() == Some(Kind::Branch);
+        let is_approval = node.known_kind() == Some(Kind::Approval);
+        let may_expire = node
+            .keys
+            .get("timeout_ms")
+            .is_some_and(|limit| !limit.is_null());
         for port in node.ports_out() {
             let used = outgoing[at]
                 .iter()
@@ -79,6 +84,15 @@ fn loose_ends(drawing: &Drawing, wires: &[Wire], order: &[usize], findings: &mut
                 PortName::ERROR if node.text("on_error") == Some("branch") => (
                     "on_error",
                     "Nothing follows at port `error`: a failure of this step ends its way unseen."
+                        .to_owned(),
+                ),
+                "approved" if is_approval => (
+                    "message",
+                    "Nothing follows at port `approved`: a yes ends the run there.".to_owned(),
+                ),
+                "timeout" if is_approval && may_expire => (
+                    "timeout_ms",
+                    "Nothing follows at port `timeout`: without an answer the run ends there."
                         .to_owned(),
                 ),
                 _ if !is_branch => continue,
