@@ -195,7 +195,7 @@ fn outcomes_of_an_attempt_that_is_over_are_refused() {
 }
 
 /// A server that was killed: the log and the agents' rows are all that is left.
-fn restart(stage: &Stage) -> Stage {
+pub fn restart(stage: &Stage) -> Stage {
     let mut after = Stage::new("a", "");
     after.graph = Arc::clone(&stage.graph);
     after.graphs = stage.graphs.clone();

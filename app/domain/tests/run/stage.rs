@@ -92,7 +92,7 @@ fn draw(text: &str) -> Drawing {
                     json!({ "until": until, "body": draw(body).to_value() }),
                 );
             }
-            [id, "get", url] => node(id, "http", json!({ "url": url })),
+            [id, "get", ..] => node(id, "http", json!({ "url": line[id.len() + 5..] })),
             [id, "approve", ..] => {
                 node(id, "approval", json!({ "message": line[id.len() + 9..] }));
             }
@@ -381,12 +381,7 @@ impl Stage {
                 continue;
             }
             if !self.requests.is_empty() || !self.wanted.is_empty() {
-                for spec in std::mem::take(&mut self.requests) {
-                    self.request(&spec);
-                }
-                for spec in std::mem::take(&mut self.wanted) {
-                    self.find_workflow(&spec);
-                }
+                self.play_requests();
                 continue;
             }
             let Some(((at, _), timer)) = self.timers.pop_first() else {
@@ -419,6 +414,16 @@ impl Stage {
             .get(&self.run)
             .is_some_and(|live| live.run.is_paused());
         held && self.take(by("ann", Command::ResumeRun(self.run))).is_ok()
+    }
+
+    /// Answers what the run asked of the world beside its agents.
+    pub fn play_requests(&mut self) {
+        for spec in std::mem::take(&mut self.requests) {
+            self.request(&spec);
+        }
+        for spec in std::mem::take(&mut self.wanted) {
+            self.find_workflow(&spec);
+        }
     }
 
     fn request(&mut self, spec: &HttpSpec) {
