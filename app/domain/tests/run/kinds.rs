@@ -73,21 +73,33 @@ fn a_body_sees_what_is_outside_and_its_own() {
 
 #[test]
 fn so_many_items_at_once() {
-    check_waves("m each [1, 2, 3] do a end; m at 2", "", expect!["m[0].a m[1].a | m[2].a"]);
+    check_waves(
+        "m each [1, 2, 3] do a end; m at 2",
+        "",
+        expect!["m[0].a m[1].a | m[2].a"],
+    );
 }
 
 #[test]
 fn rounds_do_not_wait_for_each_other() {
-    check_waves("m each [1, 2] do a; b; a > b end", "m[0].a fails once", expect!["m[0].a m[1].a | m[1].b | m[0].a | m[0].b"]);
+    check_waves(
+        "m each [1, 2] do a; b; a > b end",
+        "m[0].a fails once",
+        expect!["m[0].a m[1].a | m[1].b | m[0].a | m[0].b"],
+    );
 }
 
 #[test]
 fn no_items_are_no_work() {
-    check("m each [] do a end; b = {{ nodes.m.output }}; m > b", "", expect![[r#"
+    check(
+        "m each [] do a end; b = {{ nodes.m.output }}; m > b",
+        "",
+        expect![[r#"
         run succeeded: "[]"
         m succeeded
         b succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -142,10 +154,14 @@ fn or_the_run_goes_on_at_port_error() {
 
 #[test]
 fn what_is_no_list_fails() {
-    check("m each 'abc' do a end", "", expect![[r#"
+    check(
+        "m each 'abc' do a end",
+        "",
+        expect![[r#"
         run failed at m: not_a_list
         m failed (not_a_list)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -224,7 +240,13 @@ fn ten_thousand_items_are_no_problem() {
     stage.play();
     let took = began.elapsed();
     assert_eq!(stage.run().state.name(), "succeeded");
-    assert_eq!(stage.run().tasks["m"].state.output().and_then(|all| all[9_999].as_str()), Some("9999"));
+    assert_eq!(
+        stage.run().tasks["m"]
+            .state
+            .output()
+            .and_then(|all| all[9_999].as_str()),
+        Some("9999")
+    );
     assert!(took.as_secs() < 30, "{took:?}");
     stage.assert_sound();
 }
@@ -233,23 +255,31 @@ fn ten_thousand_items_are_no_problem() {
 
 #[test]
 fn a_loop_ends_when_it_is_good() {
-    check("l until index == 2 do a = {{ index }} end", "", expect![[r#"
+    check(
+        "l until index == 2 do a = {{ index }} end",
+        "",
+        expect![[r#"
         run succeeded: "2"
         l succeeded
         l[0].a succeeded
         l[1].a succeeded
         l[2].a succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn or_when_it_has_had_its_rounds() {
-    check("l loop 2 do a end", "", expect![[r#"
+    check(
+        "l loop 2 do a end",
+        "",
+        expect![[r#"
         run succeeded: "l[1].a"
         l succeeded
         l[0].a succeeded
         l[1].a succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -272,11 +302,15 @@ fn a_round_reads_what_the_round_before_brought() {
 
 #[test]
 fn until_may_fail() {
-    check("l until nodes.a.output.x.y do a end", "", expect![[r#"
+    check(
+        "l until nodes.a.output.x.y do a end",
+        "",
+        expect![[r#"
         run failed at l: expression_failed
         l failed (expression_failed)
         l[0].a succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -316,10 +350,14 @@ fn loops_stand_in_maps_and_see_the_item() {
 
 #[test]
 fn a_request_is_filled_in() {
-    check("h get http://x/{{ run.id | length }}", "", expect![[r#"
+    check(
+        "h get http://x/{{ run.id | length }}",
+        "",
+        expect![[r#"
         run succeeded: {"status":200,"headers":{},"body":"http://x/36"}
         h succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -331,7 +369,10 @@ fn a_request_is_repeated_under_its_key() {
     assert_eq!(first.idempotency_key, format!("{}:h:1", stage.run));
     let busy = domain::run::TaskError::passing("busy", "503");
     stage
-        .take(Input::Outcome(Outcome::Failed { key: first.key, error: busy }))
+        .take(Input::Outcome(Outcome::Failed {
+            key: first.key,
+            error: busy,
+        }))
         .expect("fails");
     stage.requests.clear();
     let ((at, _), timer) = stage.timers.pop_first().expect("a retry");
@@ -343,10 +384,14 @@ fn a_request_is_repeated_under_its_key() {
 
 #[test]
 fn http_steps_are_tried_again() {
-    check("h get http://x/", "h fails twice", expect![[r#"
+    check(
+        "h get http://x/",
+        "h fails twice",
+        expect![[r#"
         run succeeded: {"status":200,"headers":{},"body":"http://x/"}
         h succeeded after 3 tries
-    "#]]);
+    "#]],
+    );
 }
 
 // -- approval -----------------------------------------------------------------------------------------
@@ -355,50 +400,66 @@ const ASK: &str = "a; q approve {{ nodes.a.output }}?; y; n; t; a > q; q.approve
 
 #[test]
 fn a_person_is_waited_for() {
-    check(ASK, "", expect![[r#"
+    check(
+        ASK,
+        "",
+        expect![[r#"
         run running
         a succeeded
         q waiting (Approval)
         y blocked
         n blocked
         t blocked
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_yes_goes_on_at_approved() {
-    check(ASK, "q is approved", expect![[r#"
+    check(
+        ASK,
+        "q is approved",
+        expect![[r#"
         run succeeded: {"y":"y"}
         a succeeded
         q succeeded -> approved
         y succeeded
         n skipped (NotTaken)
         t skipped (NotTaken)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_no_goes_on_at_rejected() {
-    check(ASK, "q is rejected", expect![[r#"
+    check(
+        ASK,
+        "q is rejected",
+        expect![[r#"
         run succeeded: {"n":"n"}
         a succeeded
         q succeeded -> rejected
         y skipped (NotTaken)
         n succeeded
         t skipped (NotTaken)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_an_answer_the_time_runs_out() {
-    check(&format!("{ASK}; q timeout 50"), "", expect![[r#"
+    check(
+        &format!("{ASK}; q timeout 50"),
+        "",
+        expect![[r#"
         run succeeded: {"t":"t"}
         a succeeded
         q succeeded -> timeout
         y skipped (NotTaken)
         n skipped (NotTaken)
         t succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -407,11 +468,18 @@ fn an_answer_is_stored_with_who_and_when() {
     let task = &stage.run().tasks["q"];
     assert_eq!(task.input, Some(json!({ "message": "Ship it?" })));
     let given = task.answer.as_ref().expect("an answer");
-    assert_eq!((given.by.as_str(), given.data.clone()), ("ann", json!("approved")));
+    assert_eq!(
+        (given.by.as_str(), given.data.clone()),
+        ("ann", json!("approved"))
+    );
     let output = task.state.output().expect("an output");
-    assert_eq!((&output["by"], &output["port"]), (&json!("ann"), &json!("approved")));
+    assert_eq!(
+        (&output["by"], &output["port"]),
+        (&json!("ann"), &json!("approved"))
+    );
     assert_eq!(output["at"], json!(given.at.rfc3339()));
-    expect!["task.ready task.started task.waiting task.answered task.completed"].assert_eq(&events_of(&stage, "q"));
+    expect!["task.ready task.started task.waiting task.answered task.completed"]
+        .assert_eq(&events_of(&stage, "q"));
 }
 
 #[test]
@@ -425,15 +493,26 @@ fn only_one_answer_counts() {
     stage.play();
     let odd = stage.take(by("bob", answer(run, "q", "maybe", json!(null))));
     assert_eq!(odd.expect_err("odd").code(), "no_such_answer");
-    stage.take(by("bob", answer(run, "q", "approved", json!(null)))).expect("the first");
+    stage
+        .take(by("bob", answer(run, "q", "approved", json!(null))))
+        .expect("the first");
     let late = stage.take(by("eve", answer(run, "q", "rejected", json!(null))));
     let late = late.expect_err("the second");
-    assert_eq!((late.code(), late.to_string()), ("already_answered", "task `q` was answered already, by bob".into()));
+    assert_eq!(
+        (late.code(), late.to_string()),
+        (
+            "already_answered",
+            "task `q` was answered already, by bob".into()
+        )
+    );
     let nothing = stage.take(by("eve", answer(run, "x", "rejected", json!(null))));
     assert_eq!(nothing.expect_err("no task").code(), "no_such_task");
     stage.play();
     let over = stage.take(by("eve", answer(run, "q", "rejected", json!(null))));
-    assert_eq!(over.expect_err("the run is over").code(), "already_answered");
+    assert_eq!(
+        over.expect_err("the run is over").code(),
+        "already_answered"
+    );
 }
 
 #[test]
@@ -460,7 +539,8 @@ fn a_wait_lets_time_pass() {
     assert_eq!(stage.run().state.name(), "succeeded");
     let began = stage.run().started_at.expect("it began");
     assert_eq!(stage.run().ended_at, Some(began.plus_ms(500)));
-    expect!["task.ready task.started task.waiting task.completed"].assert_eq(&events_of(&stage, "w"));
+    expect!["task.ready task.started task.waiting task.completed"]
+        .assert_eq(&events_of(&stage, "w"));
 }
 
 #[test]
@@ -469,11 +549,20 @@ fn the_end_of_a_wait_is_in_its_event() {
     let start = stage.start_input(json!({}));
     stage.take(start).expect("starts");
     let due = stage.now.plus_ms(500);
-    assert!(matches!(stage.run().tasks["w"].state, TaskState::Waiting { until: Some(at), .. } if at == due));
+    assert!(
+        matches!(stage.run().tasks["w"].state, TaskState::Waiting { until: Some(at), .. } if at == due)
+    );
     stage.now = Timestamp(stage.now.0 + 200);
     let mut after = crate::agents::restart(&stage);
-    let timers: Vec<_> = after.timers.iter().map(|((at, _), timer)| (*at, timer.clone())).collect();
-    assert!(matches!(&timers[..], [(at, Timer::WaitOver(_))] if *at == due), "{timers:?}");
+    let timers: Vec<_> = after
+        .timers
+        .iter()
+        .map(|((at, _), timer)| (*at, timer.clone()))
+        .collect();
+    assert!(
+        matches!(&timers[..], [(at, Timer::WaitOver(_))] if *at == due),
+        "{timers:?}"
+    );
     after.play();
     assert_eq!(after.run().state.name(), "succeeded");
 }
@@ -495,10 +584,14 @@ fn a_child_run_brings_its_output() {
 
 #[test]
 fn a_child_that_needs_nobody_ends_at_once() {
-    check("c runs other", "workflow other: x = 1", expect![[r#"
+    check(
+        "c runs other",
+        "workflow other: x = 1",
+        expect![[r#"
         run succeeded: "1"
         c succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -507,24 +600,39 @@ fn a_child_knows_its_parent() {
     let child = stage.run().tasks["c"].child.expect("a child");
     let child = &stage.troupe.runs[&child].run;
     let parent = child.parent.as_ref().expect("a parent");
-    assert_eq!((parent.run, parent.task.as_ref().map(|task| task.as_str()), child.depth), (stage.run, Some("c"), 1));
+    assert_eq!(
+        (
+            parent.run,
+            parent.task.as_ref().map(|task| task.as_str()),
+            child.depth
+        ),
+        (stage.run, Some("c"), 1)
+    );
 }
 
 #[test]
 fn a_child_that_fails_fails_its_task() {
-    check("c runs other; b; c.error > b; c on_error branch", "workflow other: x\nx fails", expect![[r#"
+    check(
+        "c runs other; b; c.error > b; c on_error branch",
+        "workflow other: x\nx fails",
+        expect![[r#"
         run succeeded: "b"
         c failed (child_failed)
         b succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_workflow_that_is_not_there_fails_its_task() {
-    check("c runs nothing", "", expect![[r#"
+    check(
+        "c runs nothing",
+        "",
+        expect![[r#"
         run failed at c: no_such_workflow
         c failed (no_such_workflow)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -537,18 +645,30 @@ fn a_workflow_cannot_run_itself_for_ever() {
 
 #[test]
 fn children_are_cancelled_with_their_parent() {
-    let stage = play("c runs other; d runs other", "workflow other: x\ncancel when x");
-    let states: Vec<_> = stage.troupe.runs.values().map(|live| live.run.state.name()).collect();
+    let stage = play(
+        "c runs other; d runs other",
+        "workflow other: x\ncancel when x",
+    );
+    let states: Vec<_> = stage
+        .troupe
+        .runs
+        .values()
+        .map(|live| live.run.state.name())
+        .collect();
     assert_eq!(states, ["cancelled"; 3]);
 }
 
 #[test]
 fn a_child_is_cancelled_when_its_task_has_had_its_time() {
-    let stage = play("c runs other; c timeout 50; c retry 1", "workflow other: x\nx hangs");
+    let stage = play(
+        "c runs other; c timeout 50; c retry 1",
+        "workflow other: x\nx hangs",
+    );
     expect![[r#"
         run failed at c: timeout
         c failed (timeout)
-    "#]].assert_eq(&stage.tree());
+    "#]]
+    .assert_eq(&stage.tree());
     let child = stage.run().tasks["c"].child.expect("a child");
     assert_eq!(stage.troupe.runs[&child].run.state.name(), "cancelled");
 }
@@ -562,11 +682,14 @@ fn a_cancelled_child_fails_its_task() {
     assert_eq!(wanted, 1);
     stage.play_requests();
     let child = stage.run().tasks["c"].child.expect("a child");
-    stage.take(by("ann", Command::CancelRun(child))).expect("cancels");
+    stage
+        .take(by("ann", Command::CancelRun(child)))
+        .expect("cancels");
     expect![[r#"
         run failed at c: child_cancelled
         c failed (child_cancelled)
-    "#]].assert_eq(&stage.tree());
+    "#]]
+    .assert_eq(&stage.tree());
     let again = stage.take(by("ann", Command::CancelRun(child)));
     assert_eq!(again, Ok(()), "it is cancelled already");
     assert_eq!(

@@ -23,7 +23,8 @@ use domain::{
     id::{AgentId, IdSource, PortName, RunId, TaskName, WorkflowId},
     money::MicroUsd,
     run::{
-        CostIs, FinishReason, Run, RunState, TaskError, TaskEvent, TaskState, TurnRecord,
+        CostIs, FinishReason, Run, RunEvent, RunState, TaskError, TaskEvent, TaskState, TurnRecord,
+        decide::LiveRun,
         input::{
             Action, AttemptSpec, ChildSpec, Command, GivenAnswer, HttpSpec, Input, Outcome,
             Rejection, StartRun, Timer,
@@ -238,6 +239,7 @@ pub struct Stage {
     timers_set: usize,
     ids: Counting,
     waves: Vec<Vec<String>>,
+    limits: Limits,
 }
 
 impl Stage {
@@ -302,7 +304,15 @@ impl Stage {
             timers_set: 0,
             ids: Counting(100),
             waves: Vec::new(),
+            limits: Limits::default(),
         }
+    }
+
+    /// As it is, under other limits of the server.
+    pub fn under(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.troupe = Troupe::new(0, limits);
+        self
     }
 
     pub fn start_input(&self, input: Value) -> Input {
@@ -416,11 +426,95 @@ impl Stage {
         held && self.take(by("ann", Command::ResumeRun(self.run))).is_ok()
     }
 
+    /// From now on nobody fails.
+    pub fn all_well(&mut self) {
+        self.parts.clear();
+        self.waves.clear();
+    }
+
+    /// Plays what agents are at now, and nothing that comes after.
+    pub fn play_agents(&mut self) {
+        for spec in std::mem::take(&mut self.started) {
+            self.perform(&spec);
+        }
+    }
+
+    /// A kill and a new start: the log and the agents' rows are all that is left.
+    pub fn restart(&mut self) {
+        let mut troupe = Troupe::new(self.log.len() as u64, self.limits);
+        let agents: Vec<_> = self.troupe.agents.values().cloned().collect();
+        for agent in &agents {
+            if agent.state.phase().name() != "terminated" {
+                troupe.adopt_agent(agent.clone());
+            }
+        }
+        let mut runs: Vec<RunId> = self.graphs.keys().copied().collect();
+        runs.retain(|id| {
+            let of_run = self
+                .log
+                .iter()
+                .filter(|event| event.fact.run() == Some(*id));
+            let run = Run::replay(of_run, &self.graphs[id]).expect("the log fits itself");
+            let Some(run) = run else { return false };
+            let goes_on = !run.state.is_final();
+            troupe.adopt_run(LiveRun::new(run, Arc::clone(&self.graphs[id])));
+            goes_on
+        });
+        self.troupe = troupe;
+        self.started.clear();
+        self.requests.clear();
+        self.wanted.clear();
+        self.timers.clear();
+        for run in runs {
+            self.take(Input::Recovered(run)).expect("a run recovers");
+        }
+        for agent in agents {
+            self.take(Input::AgentRecovered(agent.id))
+                .expect("an agent recovers");
+        }
+    }
+
+    /// Plays on with people who let go of what they hold and answer what they are asked.
+    pub fn finish(&mut self) {
+        for _ in 0..1_000 {
+            self.play();
+            let agents: Vec<AgentId> = self.troupe.agents.keys().copied().collect();
+            for agent in agents {
+                let _not_held = self.take(by("ann", Command::ResumeAgent(agent)));
+            }
+            let mut asked = None;
+            for (id, live) in &self.troupe.runs {
+                if live.run.is_paused() {
+                    asked = Some(Command::ResumeRun(*id));
+                }
+                for name in live.run.tasks.keys() {
+                    for port in ["approved", "failed"] {
+                        let port = PortName::parse(port).expect("a port");
+                        if live.run.takes_answer(name, &port).is_ok() {
+                            asked = Some(answer(*id, name.as_str(), port.as_str(), json!(null)));
+                        }
+                    }
+                }
+            }
+            match asked {
+                Some(command) => drop(self.take(by("ann", command))),
+                None if self.started.is_empty() && self.timers.is_empty() => return,
+                None => {}
+            }
+        }
+        panic!("it never ends:\n{}", self.tree());
+    }
+
     /// Answers what the run asked of the world beside its agents.
     pub fn play_requests(&mut self) {
         for spec in std::mem::take(&mut self.requests) {
             self.request(&spec);
         }
+        self.play_wanted();
+    }
+
+    /// Finds the workflows of child runs.
+    pub fn play_wanted(&mut self) {
         for spec in std::mem::take(&mut self.wanted) {
             self.find_workflow(&spec);
         }
@@ -516,7 +610,7 @@ impl Stage {
         self.now = self.now.plus_ms(10);
         let turn = Outcome::TurnStarted {
             key: key.clone(),
-            turn: 1,
+            turn: next_turn(spec),
             model: "rehearsal:default".into(),
             simulated: true,
         };
@@ -557,7 +651,7 @@ impl Stage {
         let record = Box::new(record(text));
         let _late = self.take(Input::Outcome(Outcome::TurnCompleted {
             key: key.clone(),
-            turn: 1,
+            turn: next_turn(spec),
             record,
         }));
         let _late = self.take(Input::Outcome(Outcome::Succeeded {
@@ -658,6 +752,7 @@ impl Stage {
                 "cost is miscounted"
             );
         }
+        self.assert_nothing_is_repeated();
         for event in &self.log {
             let back = Event::from_frame(event.to_frame()).expect("frames can be read back");
             assert_eq!(&back, event, "the wire changes an event");
@@ -689,6 +784,44 @@ impl Stage {
         }
         assert_eq!(self.troupe.at_work(), at_work, "the load is miscounted");
     }
+}
+
+impl Stage {
+    /// What may not be repeated was not, unless a person said so.
+    fn assert_nothing_is_repeated(&self) {
+        for (id, live) in &self.troupe.runs {
+            for (name, task) in &live.run.tasks {
+                let place = live.find(name).expect("it is there");
+                if live.node(place).repeatable {
+                    continue;
+                }
+                let done = task
+                    .attempts
+                    .iter()
+                    .filter(|attempt| !attempt.turns.is_empty());
+                let said = self.log.iter().filter(|event| match &event.fact {
+                    Fact::Run {
+                        run,
+                        event: RunEvent::Resumed { again, .. },
+                        ..
+                    } => run == id && again.contains(name),
+                    Fact::Task {
+                        run,
+                        task,
+                        event: TaskEvent::Answered { port, .. },
+                        ..
+                    } => run == id && task == name && port.as_str() == "retry",
+                    _ => false,
+                });
+                assert!(done.count() <= 1 + said.count(), "{name} was repeated");
+            }
+        }
+    }
+}
+
+/// The turn behind those that are finished.
+fn next_turn(spec: &AttemptSpec) -> u32 {
+    1 + spec.turns.iter().filter(|turn| turn.done.is_some()).count() as u32
 }
 
 /// A command of this person.
