@@ -4,6 +4,7 @@
 mod agents;
 mod controls;
 mod kinds;
+mod mail;
 mod properties;
 mod stage;
 mod stories;
