@@ -1,6 +1,8 @@
 //! Stories about drawings and what can be told from them before anything runs: expressions,
 //! problems, order, layout, round trips. One short text in, one short text out.
 
+#[path = "graph/bodies.rs"]
+mod bodies;
 #[path = "graph/connections.rs"]
 mod connections;
 #[path = "graph/drawings.rs"]

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{
     Around, Reads, check_within,
     keys::{Keys, Outline},
@@ -16,12 +18,13 @@ impl Keys<'_, '_, '_> {
     pub(super) fn map(&mut self, around: &Around<'_>) -> Option<Work> {
         let items = self.source("items");
         let concurrency = self.integer("concurrency").unwrap_or(10);
-        let goes_on = self.choice("on_error") == "continue";
-        let (body, _) = self.body(around, true)?;
+        // Whether it is a word that means something is told where all nodes are asked for it.
+        let goes_on = self.value("on_error").and_then(Value::as_str) == Some("continue");
+        let (body, _) = self.body(around, true);
         Some(Work::Map(Box::new(MapWork {
             items: items?,
             concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
-            body,
+            body: body?,
             goes_on,
         })))
     }
@@ -31,12 +34,8 @@ impl Keys<'_, '_, '_> {
         let before = self.reads.len();
         let until = self.source("until");
         let asks = self.reads.drain(before..).collect::<Vec<_>>();
-        let read = self.body(around, false);
+        let (body, ids) = self.body(around, false);
         // `until` is asked inside, after the body: what the body has is there.
-        let ids: Outline = read
-            .as_ref()
-            .map(|(_, ids)| ids.clone())
-            .unwrap_or_default();
         for Reads { key, names } in asks {
             let mut names = Names::clone(&names);
             names.nodes.retain(|name| !ids.contains(name));
@@ -49,33 +48,34 @@ impl Keys<'_, '_, '_> {
             return None;
         }
         Some(Work::Loop(Box::new(LoopWork {
-            body: read?.0,
+            body: body?,
             until,
             max_iterations: u32::try_from(max_iterations).unwrap_or(u32::MAX),
         })))
     }
 
-    /// The graph under `body`, with the names of its nodes; what it reads of nodes around it counts
-    /// as read by this node.
-    fn body(&mut self, around: &Around<'_>, item: bool) -> Option<(Arc<ValidGraph>, Outline)> {
+    /// The graph under `body` where it can run, and the names of its nodes; what it reads of nodes
+    /// around it counts as read by this node.
+    fn body(&mut self, around: &Around<'_>, item: bool) -> (Option<Arc<ValidGraph>>, Outline) {
+        let nothing = (None, Outline::new());
         let Some(value) = self.value("body") else {
             self.error(
                 "missing_key",
                 "body",
                 "`body` is missing: add the steps inside.",
             );
-            return None;
+            return nothing;
         };
         if around.depth > MAX_DEPTH {
             let message = format!("Bodies stand in bodies more than {MAX_DEPTH} deep.");
             self.error("too_deep", "body", message);
-            return None;
+            return nothing;
         }
         let (drawing, problems) = match Drawing::body(value) {
             Ok(read) => read,
             Err(problem) => {
                 self.error("wrong_type", "body", problem.message);
-                return None;
+                return nothing;
             }
         };
         let readable = problems.is_empty();
@@ -105,7 +105,6 @@ impl Keys<'_, '_, '_> {
             });
         }
         let ids = drawing.nodes.iter().map(|node| node.id.clone()).collect();
-        let graph = checked.graph.filter(|_| readable)?;
-        Some((Arc::new(graph), ids))
+        (checked.graph.filter(|_| readable).map(Arc::new), ids)
     }
 }

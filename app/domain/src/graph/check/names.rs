@@ -179,6 +179,9 @@ impl<'a> NameCheck<'a, '_> {
         }
         match self.findings.suggest(&name, ["input", "nodes", "run"]) {
             Some(other) => format!("There is no `{name}`. Did you mean `{other}`?"),
+            None if self.around.index => format!(
+                "There is no `{name}`: expressions here see `input`, `nodes`, `run`, `index` and, in a map, `item`."
+            ),
             None => format!("There is no `{name}`: expressions see `input`, `nodes` and `run`."),
         }
     }
