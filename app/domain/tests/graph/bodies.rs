@@ -2,7 +2,7 @@
 
 use domain::{
     graph::{Drawing, Severity, Work, check::check as check_drawing},
-    kind::{Kind, KeyType},
+    kind::{KeyType, Kind},
 };
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
@@ -16,7 +16,9 @@ fn check(nodes: Value, edges: Value, expected: Expect) {
     });
     let (drawing, _) = Drawing::from_value(file).expect("an object");
     let (graph, problems) = check_drawing(&drawing);
-    let errors = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let errors = problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error);
     assert_eq!(graph.is_none(), errors, "a graph and errors, or neither");
     let told: Vec<String> = problems
         .iter()
@@ -89,18 +91,38 @@ fn circles_inside_are_found() {
             "edges": [{ "from": "a", "to": "b" }, { "from": "b", "to": "a" }]
         }))]),
         json!([]),
-        expect!["cycle each.a: a → b → a is a circle, so none of it could ever start: remove one of its edges."],
+        expect![
+            "cycle each.a: a → b → a is a circle, so none of it could ever start: remove one of its edges."
+        ],
     );
 }
 
 #[test]
 fn a_body_must_be_there_and_be_one() {
-    check(json!([map(Value::Null)]), json!([]), expect!["missing_key each body: `body` is missing: add the steps inside."]);
-    check(json!([map(json!("x"))]), json!([]), expect!["wrong_type each body: `body` must be a graph: an object with `nodes` and `edges`."]);
-    check(json!([map(json!({ "nodes": [], "edges": [] }))]), json!([]), expect!["no_nodes each body: There is nothing to run: add a step."]);
-    check(json!([map(json!({ "nodes": 7 }))]), json!([]), expect![[r#"
+    check(
+        json!([map(Value::Null)]),
+        json!([]),
+        expect!["missing_key each body: `body` is missing: add the steps inside."],
+    );
+    check(
+        json!([map(json!("x"))]),
+        json!([]),
+        expect![
+            "wrong_type each body: `body` must be a graph: an object with `nodes` and `edges`."
+        ],
+    );
+    check(
+        json!([map(json!({ "nodes": [], "edges": [] }))]),
+        json!([]),
+        expect!["no_nodes each body: There is nothing to run: add a step."],
+    );
+    check(
+        json!([map(json!({ "nodes": 7 }))]),
+        json!([]),
+        expect![[r#"
         wrong_type each body: `nodes` must be a list.
-        no_nodes each body: There is nothing to run: add a step."#]]);
+        no_nodes each body: There is nothing to run: add a step."#]],
+    );
 }
 
 #[test]
@@ -109,13 +131,16 @@ fn what_is_outside_must_come_before() {
     check(
         json!([map(body), { "id": "late", "kind": "transform", "template": "x" }]),
         json!([{ "from": "each", "to": "late" }]),
-        expect!["not_upstream each body: `late` need not have run before this step: connect them, or ask `is defined`."],
+        expect![
+            "not_upstream each body: `late` need not have run before this step: connect them, or ask `is defined`."
+        ],
     );
 }
 
 #[test]
 fn what_is_inside_is_not_seen_outside() {
-    let body = json!({ "nodes": [{ "id": "a", "kind": "transform", "template": "x" }], "edges": [] });
+    let body =
+        json!({ "nodes": [{ "id": "a", "kind": "transform", "template": "x" }], "edges": [] });
     check(
         json!([map(body), { "id": "b", "kind": "transform", "template": "{{ nodes.a.output }}{{ item }}{{ index }}" }]),
         json!([{ "from": "each", "to": "b" }]),
@@ -141,11 +166,18 @@ fn a_loop_has_no_item_and_asks_inside() {
 
 #[test]
 fn bodies_end_somewhere() {
-    let mut body = json!({ "nodes": [{ "id": "a", "kind": "transform", "template": "x" }], "edges": [] });
+    let mut body =
+        json!({ "nodes": [{ "id": "a", "kind": "transform", "template": "x" }], "edges": [] });
     for _ in 0..9 {
         body = json!({ "nodes": [map(body)], "edges": [] });
     }
-    check(json!([map(body)]), json!([]), expect!["too_deep each.each.each.each.each.each.each.each.each body: Bodies stand in bodies more than 8 deep."]);
+    check(
+        json!([map(body)]),
+        json!([]),
+        expect![
+            "too_deep each.each.each.each.each.each.each.each.each body: Bodies stand in bodies more than 8 deep."
+        ],
+    );
 }
 
 #[test]
@@ -184,36 +216,57 @@ fn other_kinds_have_their_rules() {
 #[test]
 fn ports_follow_from_the_kind() {
     let ports = |kind: Kind, keys: Value| {
-        let Value::Object(keys) = keys else { return String::new() };
+        let Value::Object(keys) = keys else {
+            return String::new();
+        };
         kind.ports_out(&keys).join(" ")
     };
-    assert_eq!(ports(Kind::Approval, json!({})), "approved rejected timeout");
-    assert_eq!(ports(Kind::Map, json!({ "on_error": "branch" })), "out error");
+    assert_eq!(
+        ports(Kind::Approval, json!({})),
+        "approved rejected timeout"
+    );
+    assert_eq!(
+        ports(Kind::Map, json!({ "on_error": "branch" })),
+        "out error"
+    );
     assert_eq!(ports(Kind::Map, json!({ "on_error": "continue" })), "out");
 }
 
 #[test]
 fn every_kind_has_each_key_once() {
     for kind in Kind::ALL {
-        let mut names: Vec<&str> = kind.own_keys().iter().chain(kind.common_keys()).map(|key| key.name).collect();
+        let mut names: Vec<&str> = kind
+            .own_keys()
+            .iter()
+            .chain(kind.common_keys())
+            .map(|key| key.name)
+            .collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();
         assert_eq!(names.len(), all, "{}", kind.name());
         assert_eq!(Kind::parse(kind.name()), Some(kind));
     }
-    assert_eq!(Kind::Http.key("repeatable").map(|key| key.holds), Some(KeyType::FlagOn));
+    assert_eq!(
+        Kind::Http.key("repeatable").map(|key| key.holds),
+        Some(KeyType::FlagOn)
+    );
 }
 
 #[test]
 fn a_workflow_may_bound_its_runs() {
-    let file = |timeout: Value| json!({
-        "troupe": 1, "timeout_ms": timeout, "max_parallel": 3,
-        "nodes": [{ "id": "a", "kind": "transform", "template": "x" }], "edges": [],
-    });
+    let file = |timeout: Value| {
+        json!({
+            "troupe": 1, "timeout_ms": timeout, "max_parallel": 3,
+            "nodes": [{ "id": "a", "kind": "transform", "template": "x" }], "edges": [],
+        })
+    };
     let (drawing, _) = Drawing::from_value(file(json!(5_000))).expect("an object");
     let graph = check_drawing(&drawing).0.expect("it can run");
-    assert_eq!((graph.timeout_ms, graph.max_parallel), (Some(5_000), Some(3)));
+    assert_eq!(
+        (graph.timeout_ms, graph.max_parallel),
+        (Some(5_000), Some(3))
+    );
     let (drawing, _) = Drawing::from_value(file(json!("soon"))).expect("an object");
     let (none, problems) = check_drawing(&drawing);
     assert!(none.is_none());
@@ -230,7 +283,9 @@ fn what_comes_out_is_typed() {
     });
     let (drawing, _) = Drawing::from_value(file).expect("an object");
     let graph = check_drawing(&drawing).0.expect("it can run");
-    let Work::Map(map) = &graph.nodes[0].work else { panic!("a map") };
+    let Work::Map(map) = &graph.nodes[0].work else {
+        panic!("a map")
+    };
     assert_eq!((map.concurrency, map.goes_on), (10, false));
     let inner = &map.body.nodes[0];
     assert_eq!((inner.repeatable, inner.timeout_ms), (false, Some(60_000)));

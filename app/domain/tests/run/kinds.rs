@@ -234,11 +234,9 @@ fn ten_thousand_items_are_no_problem() {
     let mut stage = Stage::new("m each input.items do a = {{ item }} end", "");
     let items: Vec<u32> = (0..10_000).collect();
     let start = stage.start_input(json!({ "items": items }));
-    let began = std::time::Instant::now();
     stage.take(start).expect("starts");
     assert!(stage.log.len() < 3_000, "one decision does all of it");
     stage.play();
-    let took = began.elapsed();
     assert_eq!(stage.run().state.name(), "succeeded");
     assert_eq!(
         stage.run().tasks["m"]
@@ -247,7 +245,6 @@ fn ten_thousand_items_are_no_problem() {
             .and_then(|all| all[9_999].as_str()),
         Some("9999")
     );
-    assert!(took.as_secs() < 30, "{took:?}");
     stage.assert_sound();
 }
 

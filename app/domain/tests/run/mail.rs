@@ -17,7 +17,9 @@ use crate::stage::{Stage, by};
 
 fn spawn(stage: &mut Stage, number: u128, spec: AgentSpec) -> AgentId {
     let agent = AgentId(Uuid::from_u128(number));
-    stage.take(by("ann", Command::SpawnAgent { agent, spec })).expect("a new name");
+    stage
+        .take(by("ann", Command::SpawnAgent { agent, spec }))
+        .expect("a new name");
     agent
 }
 
@@ -42,7 +44,11 @@ fn begin(stage: &mut Stage) {
 
 fn key_of(stage: &Stage, task: &str) -> AttemptKey {
     let mut started = stage.started.iter();
-    started.find(|spec| spec.key.task.as_str() == task).expect("it is at work").key.clone()
+    started
+        .find(|spec| spec.key.task.as_str() == task)
+        .expect("it is at work")
+        .key
+        .clone()
 }
 
 fn write(stage: &mut Stage, task: &str, to: Recipient, text: &str) -> Result<(), Rejection> {
@@ -53,11 +59,22 @@ fn write(stage: &mut Stage, task: &str, to: Recipient, text: &str) -> Result<(),
 fn turn(stage: &mut Stage, task: &str, turn: u32) -> Vec<String> {
     let key = key_of(stage, task);
     let (model, simulated) = ("m:m".into(), false);
-    let started = Outcome::TurnStarted { key: key.clone(), turn, model, simulated };
+    let started = Outcome::TurnStarted {
+        key: key.clone(),
+        turn,
+        model,
+        simulated,
+    };
     stage.take(Input::Outcome(started)).expect("begins");
     let run = &stage.troupe.runs[&key.run].run;
     let turns = &run.tasks[&key.task].attempts[0].turns;
-    turns.last().expect("a turn").messages.iter().map(|message| message.text.clone()).collect()
+    turns
+        .last()
+        .expect("a turn")
+        .messages
+        .iter()
+        .map(|message| message.text.clone())
+        .collect()
 }
 
 #[test]
@@ -67,13 +84,26 @@ fn what_an_agent_writes_is_handed_over_with_the_next_turn() {
     let bob = spawn(&mut stage, 2, named("bob"));
     begin(&mut stage);
     assert!(turn(&mut stage, "b", 1).is_empty());
-    write(&mut stage, "a", Recipient::Named("bob".into()), "mind the gap").expect("bob lives");
+    write(
+        &mut stage,
+        "a",
+        Recipient::Named("bob".into()),
+        "mind the gap",
+    )
+    .expect("bob lives");
     write(&mut stage, "a", Recipient::Agent(bob), "and the step").expect("bob lives");
     assert_eq!(stage.troupe.agents[&bob].mailbox.len(), 2);
-    let sent = stage.log.iter().map(domain::event::Event::to_frame).find(|frame| frame.kind == "message.sent");
+    let sent = stage
+        .log
+        .iter()
+        .map(domain::event::Event::to_frame)
+        .find(|frame| frame.kind == "message.sent");
     let sent = sent.expect("an event");
     assert_eq!(sent.topic, format!("agent.{bob}.messages"));
-    assert_eq!((&sent.data["from"]["name"], &sent.data["text"]), (&json!("ada"), &json!("mind the gap")));
+    assert_eq!(
+        (&sent.data["from"]["name"], &sent.data["text"]),
+        (&json!("ada"), &json!("mind the gap"))
+    );
     assert_eq!(turn(&mut stage, "b", 2), ["mind the gap", "and the step"]);
     assert!(stage.troupe.agents[&bob].mailbox.is_empty());
     assert!(turn(&mut stage, "b", 3).is_empty(), "once is enough");
@@ -86,7 +116,9 @@ fn a_turn_that_is_cut_is_handed_the_same_again() {
     let bob = spawn(&mut stage, 2, named("bob"));
     begin(&mut stage);
     let (to, text) = (Recipient::Agent(bob), "hello".to_owned());
-    stage.take(by("ann", Command::SendMessage { to, text })).expect("bob lives");
+    stage
+        .take(by("ann", Command::SendMessage { to, text }))
+        .expect("bob lives");
     assert_eq!(turn(&mut stage, "b", 1), ["hello"]);
     stage.restart();
     assert_eq!(turn(&mut stage, "b", 1), ["hello"]);
@@ -96,7 +128,14 @@ fn a_turn_that_is_cut_is_handed_the_same_again() {
 #[test]
 fn a_topic_is_heard_by_all_who_can_do_it() {
     let mut stage = Stage::new("a; a by ada", "");
-    let ada = spawn(&mut stage, 1, AgentSpec { capabilities: vec!["review".into()], ..named("ada") });
+    let ada = spawn(
+        &mut stage,
+        1,
+        AgentSpec {
+            capabilities: vec!["review".into()],
+            ..named("ada")
+        },
+    );
     let eve = spawn(&mut stage, 2, can("eve", "review"));
     let bob = spawn(&mut stage, 3, can("bob", "law"));
     begin(&mut stage);
@@ -111,30 +150,53 @@ fn a_topic_is_heard_by_all_who_can_do_it() {
 fn a_held_agent_keeps_its_mailbox() {
     let mut stage = Stage::new("b; b by bob", "");
     let bob = spawn(&mut stage, 2, named("bob"));
-    stage.take(by("ann", Command::PauseAgent(bob))).expect("idle can pause");
+    stage
+        .take(by("ann", Command::PauseAgent(bob)))
+        .expect("idle can pause");
     let (to, text) = (Recipient::Agent(bob), "later".to_owned());
-    stage.take(by("ann", Command::SendMessage { to, text })).expect("bob lives");
+    stage
+        .take(by("ann", Command::SendMessage { to, text }))
+        .expect("bob lives");
     begin(&mut stage);
-    stage.take(by("ann", Command::ResumeAgent(bob))).expect("paused can resume");
+    stage
+        .take(by("ann", Command::ResumeAgent(bob)))
+        .expect("paused can resume");
     assert_eq!(turn(&mut stage, "b", 1), ["later"]);
 }
 
 #[test]
 fn what_was_written_in_another_run_is_not_read_without_memory() {
-    for (memory, read) in [(false, vec!["from ann"]), (true, vec!["from ada", "from ann"])] {
+    for (memory, read) in [
+        (false, vec!["from ann"]),
+        (true, vec!["from ada", "from ann"]),
+    ] {
         let mut stage = Stage::new("a; b; b by bob; a by ada", "");
         spawn(&mut stage, 1, named("ada"));
-        let bob = spawn(&mut stage, 2, AgentSpec { memory, ..named("bob") });
+        let bob = spawn(
+            &mut stage,
+            2,
+            AgentSpec {
+                memory,
+                ..named("bob")
+            },
+        );
         begin(&mut stage);
         write(&mut stage, "a", Recipient::Agent(bob), "from ada").expect("bob lives");
-        stage.take(by("ann", Command::CancelRun(stage.run))).expect("cancels");
+        stage
+            .take(by("ann", Command::CancelRun(stage.run)))
+            .expect("cancels");
         let (to, text) = (Recipient::Agent(bob), "from ann".to_owned());
-        stage.take(by("ann", Command::SendMessage { to, text })).expect("bob lives");
+        stage
+            .take(by("ann", Command::SendMessage { to, text }))
+            .expect("bob lives");
         stage.run = domain::id::RunId(Uuid::from_u128(77));
         begin(&mut stage);
         assert_eq!(turn(&mut stage, "b", 1), read);
         assert!(stage.troupe.agents[&bob].mailbox.is_empty());
-        let spec = stage.started.iter().find(|spec| spec.key.task.as_str() == "b");
+        let spec = stage
+            .started
+            .iter()
+            .find(|spec| spec.key.task.as_str() == "b");
         assert_eq!(spec.map(|spec| spec.memory), Some(memory));
     }
 }
@@ -150,32 +212,65 @@ fn a_mailbox_has_an_end() {
     for _ in 0..MAILBOX {
         stage.take(write("more")).expect("there is room");
     }
-    assert_eq!(stage.take(write("more")), Err(Rejection::MailboxFull("bob".into())));
-    assert_eq!(stage.take(write(" ")), Err(Rejection::MessageSize(MAX_TEXT)));
-    assert_eq!(stage.take(write(&"x".repeat(MAX_TEXT + 1))), Err(Rejection::MessageSize(MAX_TEXT)));
-    stage.take(by("ann", Command::TerminateAgent(bob))).expect("ends");
+    assert_eq!(
+        stage.take(write("more")),
+        Err(Rejection::MailboxFull("bob".into()))
+    );
+    assert_eq!(
+        stage.take(write(" ")),
+        Err(Rejection::MessageSize(MAX_TEXT))
+    );
+    assert_eq!(
+        stage.take(write(&"x".repeat(MAX_TEXT + 1))),
+        Err(Rejection::MessageSize(MAX_TEXT))
+    );
+    stage
+        .take(by("ann", Command::TerminateAgent(bob)))
+        .expect("ends");
     assert_eq!(stage.take(write("gone")), Err(Rejection::NoSuchAgent(bob)));
 }
 
 #[test]
 fn an_agent_does_as_many_tasks_as_its_spec_says() {
     let mut stage = Stage::new("a; b; c; a by ada; b by ada; c by ada", "");
-    let ada = spawn(&mut stage, 1, AgentSpec { max_tasks: 2, ..named("ada") });
+    let ada = spawn(
+        &mut stage,
+        1,
+        AgentSpec {
+            max_tasks: 2,
+            ..named("ada")
+        },
+    );
     begin(&mut stage);
     assert_eq!(stage.started.len(), 2);
     assert_eq!(stage.troupe.agents[&ada].attempts().count(), 2);
     stage.restart();
     assert_eq!(stage.started.len(), 2, "both go on");
     let spec = stage.started.remove(0);
-    stage.take(Input::Outcome(Outcome::Succeeded { key: spec.key, output: json!(1) })).expect("ends");
-    assert_eq!(stage.troupe.agents[&ada].attempts().count(), 2, "the third came");
+    stage
+        .take(Input::Outcome(Outcome::Succeeded {
+            key: spec.key,
+            output: json!(1),
+        }))
+        .expect("ends");
+    assert_eq!(
+        stage.troupe.agents[&ada].attempts().count(),
+        2,
+        "the third came"
+    );
     stage.assert_sound();
     stage.play();
     assert_eq!(stage.run().state.name(), "succeeded");
     let agent = &stage.troupe.agents[&ada];
     assert_eq!((agent.state.phase(), agent.attempts_done), (Phase::Idle, 3));
     let freed = |event: &&domain::event::Event| {
-        matches!(&event.fact, Fact::Agent { event: AgentEvent::Freed { .. }, .. })
+        matches!(
+            &event.fact,
+            Fact::Agent {
+                event: AgentEvent::Freed { .. },
+                ..
+            }
+        )
     };
     assert!(stage.log.iter().filter(freed).count() > 0);
 }
@@ -183,16 +278,30 @@ fn an_agent_does_as_many_tasks_as_its_spec_says() {
 #[test]
 fn a_crash_takes_all_that_the_agent_was_at() {
     let mut stage = Stage::new("a; b; a by ada; b by ada", "");
-    let ada = spawn(&mut stage, 1, AgentSpec { max_tasks: 2, ..named("ada") });
+    let ada = spawn(
+        &mut stage,
+        1,
+        AgentSpec {
+            max_tasks: 2,
+            ..named("ada")
+        },
+    );
     begin(&mut stage);
     let key = stage.started[0].key.clone();
     let error = TaskError::passing("agent_crashed", "x");
-    stage.take(Input::Outcome(Outcome::Crashed { key, error })).expect("crashes");
+    stage
+        .take(Input::Outcome(Outcome::Crashed { key, error }))
+        .expect("crashes");
     assert_eq!(stage.troupe.agents[&ada].state.phase(), Phase::Error);
     assert_eq!(stage.troupe.agents[&ada].attempts().count(), 0);
     stage.assert_sound();
     stage.play();
-    let states: Vec<_> = stage.run().tasks.values().map(|task| task.state.name()).collect();
+    let states: Vec<_> = stage
+        .run()
+        .tasks
+        .values()
+        .map(|task| task.state.name())
+        .collect();
     assert_eq!(states, ["ready", "ready"], "nobody else is called ada");
     stage.finish();
     assert_eq!(stage.run().state.name(), "succeeded");
@@ -210,14 +319,20 @@ fn an_agent_in_error_is_replaced_and_goes() {
     let phase = stage.troupe.agents[&first].state.phase();
     assert!(matches!(phase, Phase::Error | Phase::Terminated), "{phase}");
     let since = stage.troupe.agents[&first].updated_at;
-    let timer = domain::run::input::Timer::AgentIdle { agent: first, since };
+    let timer = domain::run::input::Timer::AgentIdle {
+        agent: first,
+        since,
+    };
     stage.take(Input::Timer(timer)).expect("comes");
     assert_eq!(stage.troupe.agents[&first].state.phase(), Phase::Terminated);
 }
 
 #[test]
 fn a_large_run_does_not_starve_a_small_one() {
-    let limits = domain::troupe::Limits { max_parallel: 2, ..domain::troupe::Limits::default() };
+    let limits = domain::troupe::Limits {
+        max_parallel: 2,
+        ..domain::troupe::Limits::default()
+    };
     let mut stage = Stage::new("m each input.items do a end; m at 1000", "").under(limits);
     let items: Vec<u32> = (0..500).collect();
     let start = stage.start_input(json!({ "items": items }));
@@ -228,6 +343,10 @@ fn a_large_run_does_not_starve_a_small_one() {
     for _ in 0..4 {
         stage.play_agents();
     }
-    assert_eq!(stage.run().state.name(), "succeeded", "the small one had its turn");
+    assert_eq!(
+        stage.run().state.name(),
+        "succeeded",
+        "the small one had its turn"
+    );
     stage.assert_sound();
 }

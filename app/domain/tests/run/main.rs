@@ -6,5 +6,6 @@ mod controls;
 mod kinds;
 mod mail;
 mod properties;
+mod speed;
 mod stage;
 mod stories;

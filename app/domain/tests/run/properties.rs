@@ -292,3 +292,53 @@ proptest! {
         prop_assert!(stage.run().state.is_final(), "stuck:\n{}\n{graph}", stage.tree());
     }
 }
+
+/// A kill after any commit of a story, then a second one soon after: it comes to the same end.
+#[test]
+fn killed_after_any_commit_every_story_comes_to_its_end() {
+    for (graph, script) in [
+        ("a; b; c; a > b > c", "b fails once"),
+        ("a; b; c; d; a > b > d; a > c > d", ""),
+        (
+            "m each [1, 2, 3] do a; b = x; c; a > b > c end; m at 2; z; m > z",
+            "m[1].a fails once",
+        ),
+        ("l until index == 2 do a; b; a > b end; z; l > z", ""),
+        (
+            "a; q approve ok?; b; a > q; q.approved > b",
+            "q is approved",
+        ),
+        (
+            "c runs other; b; c > b",
+            "workflow other: x; y get http://x/; w wait 50; x > y > w",
+        ),
+        (
+            "m each [[1, 2], [3]] do n each item do a; q approve ok?; b = x; a > q; q.approved > b end end",
+            "",
+        ),
+        (
+            "a; w wait 500; h get http://x/; a > w > h",
+            "hold when a\nh fails once",
+        ),
+    ] {
+        let mut stage = Stage::new(graph, script);
+        let start = stage.start_input(json!({}));
+        stage.take(start).expect("starts");
+        stage.finish();
+        assert_eq!(stage.run().state.name(), "succeeded", "{}", stage.tree());
+        for commit in 0..stage.commits.len() {
+            let mut after = stage.cut(commit);
+            after.assert_sound();
+            after.play_agents();
+            after.restart();
+            after.finish();
+            after.assert_sound();
+            assert_eq!(
+                after.run().state,
+                stage.run().state,
+                "{graph} cut at {commit}:\n{}",
+                after.tree()
+            );
+        }
+    }
+}

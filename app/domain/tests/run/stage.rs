@@ -18,6 +18,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
+    agent::Agent,
     event::{Event, Fact},
     graph::{Drawing, DrawnEdge, DrawnNode, ValidGraph, check::check},
     id::{AgentId, IdSource, PortName, RunId, TaskName, WorkflowId},
@@ -426,6 +427,21 @@ impl Stage {
         held && self.take(by("ann", Command::ResumeRun(self.run))).is_ok()
     }
 
+    /// The same story, known only up to one of its commits, after a new start.
+    pub fn cut(&self, commit: usize) -> Stage {
+        let mut after = Stage::new("a", "");
+        after.graph = Arc::clone(&self.graph);
+        after.graphs = self.graphs.clone();
+        after.workflows = self.workflows.clone();
+        after.parts = self.parts.clone();
+        after.now = self.now;
+        after.run = self.run;
+        after.ids = Counting(10_000);
+        after.log = self.log[..self.commits[commit]].to_vec();
+        after.restart();
+        after
+    }
+
     /// From now on nobody fails.
     pub fn all_well(&mut self) {
         self.parts.clear();
@@ -439,15 +455,26 @@ impl Stage {
         }
     }
 
-    /// A kill and a new start: the log and the agents' rows are all that is left.
+    /// A kill and a new start: the log is all that is left.
     pub fn restart(&mut self) {
         let mut troupe = Troupe::new(self.log.len() as u64, self.limits);
-        let agents: Vec<_> = self.troupe.agents.values().cloned().collect();
-        for agent in &agents {
-            if agent.state.phase().name() != "terminated" {
-                troupe.adopt_agent(agent.clone());
+        let mut agents: BTreeMap<AgentId, Agent> = BTreeMap::new();
+        for event in &self.log {
+            if let Fact::Agent { agent, event: what } = &event.fact {
+                match Agent::spawned(*agent, event.at, what) {
+                    Some(spawned) => drop(agents.insert(*agent, spawned)),
+                    None => {
+                        let agent = agents.get_mut(agent).expect("it was spawned");
+                        agent.apply(event.at, what).expect("the log fits itself");
+                    }
+                }
             }
         }
+        agents.retain(|_, agent| agent.state.phase().name() != "terminated");
+        for agent in agents.values() {
+            troupe.adopt_agent(agent.clone());
+        }
+        let agents: Vec<AgentId> = agents.into_keys().collect();
         let mut runs: Vec<RunId> = self.graphs.keys().copied().collect();
         runs.retain(|id| {
             let of_run = self
@@ -469,7 +496,7 @@ impl Stage {
             self.take(Input::Recovered(run)).expect("a run recovers");
         }
         for agent in agents {
-            self.take(Input::AgentRecovered(agent.id))
+            self.take(Input::AgentRecovered(agent))
                 .expect("an agent recovers");
         }
     }
@@ -744,10 +771,10 @@ impl Stage {
             let turns = live.run.tasks.values().flat_map(|task| &task.attempts);
             let cost: u64 = turns
                 .filter_map(|attempt| attempt.cost())
-                .map(|cost| cost.0 as u64)
+                .map(|cost| cost.0)
                 .sum();
             assert_eq!(
-                live.run.cost().map_or(0, |cost| cost.0 as u64),
+                live.run.cost().map_or(0, |cost| cost.0),
                 cost,
                 "cost is miscounted"
             );
