@@ -61,12 +61,12 @@ impl Ready {
         self.lanes.iter()
     }
 
-    /// Takes the first task of a kind out.
+    /// Takes the first task of a kind out; that kind is the last one to be looked at then.
     pub fn take(&mut self, lane: &Lane) -> Option<usize> {
-        let tasks = self.lanes.get_mut(lane)?;
+        let (lane, mut tasks) = self.lanes.shift_remove_entry(lane)?;
         let task = tasks.pop_front();
-        if tasks.is_empty() {
-            self.lanes.shift_remove(lane);
+        if !tasks.is_empty() {
+            self.lanes.insert(lane, tasks);
         }
         task
     }
@@ -115,6 +115,9 @@ impl Roster {
         self.leave(agent.id);
         let held = match agent.state {
             AgentState::Spawning => Held::Coming,
+            // One that broke before it ever worked is not replaced until it is gone: what broke it
+            // (a full disk) would break the next one too, as fast as they can be spawned.
+            AgentState::Error { .. } if agent.on_demand && agent.attempts_done == 0 => Held::Coming,
             AgentState::Idle | AgentState::Working { .. } if agent.room() > 0 => {
                 Held::Free(agent.attempts().count())
             }

@@ -350,3 +350,37 @@ fn a_large_run_does_not_starve_a_small_one() {
     );
     stage.assert_sound();
 }
+
+#[test]
+fn agents_that_break_at_birth_are_not_spawned_in_circles() {
+    let mut stage = Stage::new("a; b", "");
+    stage.break_agents = true;
+    begin(&mut stage);
+    assert_eq!(
+        stage.troupe.agents.len(),
+        2,
+        "one for each task, and no more"
+    );
+    stage.break_agents = false;
+    let now = stage.now;
+    stage.play();
+    assert!(stage.now > now, "it takes a while");
+    assert_eq!(stage.run().state.name(), "succeeded");
+    stage.assert_sound();
+}
+
+#[test]
+fn no_kind_of_task_waits_for_all_of_another() {
+    let limits = domain::troupe::Limits {
+        max_parallel: 1,
+        ..domain::troupe::Limits::default()
+    };
+    let mut stage = Stage::new("a; b; c; h get http://x/", "").under(limits);
+    begin(&mut stage);
+    stage.play_agents();
+    assert_eq!(
+        (stage.started.len(), stage.requests.len()),
+        (0, 1),
+        "then it is the request's turn"
+    );
+}

@@ -241,6 +241,7 @@ pub struct Stage {
     ids: Counting,
     waves: Vec<Vec<String>>,
     limits: Limits,
+    pub break_agents: bool,
 }
 
 impl Stage {
@@ -306,6 +307,7 @@ impl Stage {
             ids: Counting(100),
             waves: Vec::new(),
             limits: Limits::default(),
+            break_agents: false,
         }
     }
 
@@ -359,6 +361,11 @@ impl Stage {
 
     fn act(&mut self, action: Action) {
         match action {
+            Action::PrepareAgent(agent) if self.break_agents => {
+                let error = TaskError::passing("no_workspace", "disk full");
+                self.take(Input::Outcome(Outcome::AgentBroken { agent, error }))
+                    .expect("a spawned agent can break");
+            }
             Action::PrepareAgent(agent) => {
                 self.take(Input::Outcome(Outcome::AgentReady(agent)))
                     .expect("a spawned agent becomes idle");
