@@ -15,9 +15,10 @@ use std::{
 };
 
 use crate::{
-    agent::{Agent, AgentEvent},
+    agent::{Agent, AgentEvent, Phase},
     dispatch::Roster,
     event::{Event, Fact, SystemEvent},
+    frame::AgentCounts,
     id::{AgentId, RunId},
     message::Sender,
     run::{
@@ -87,6 +88,10 @@ pub struct Troupe {
     in_turn: HashSet<RunId>,
     /// `run_seq` at which runs ended again that had been taken up again: older copies are stale.
     ended_again: HashMap<RunId, u64>,
+    /// Runs and agents that came to their end and are not forgotten yet.
+    over: (Vec<RunId>, Vec<AgentId>),
+    /// Live agents by phase.
+    phases: HashMap<Phase, u64>,
     /// Whether anything changed that a pass of dispatch could make use of.
     stirred: bool,
 }
@@ -134,6 +139,8 @@ impl Troupe {
             turn: VecDeque::new(),
             in_turn: HashSet::new(),
             ended_again: HashMap::new(),
+            over: (Vec::new(), Vec::new()),
+            phases: HashMap::new(),
             stirred: false,
         }
     }
@@ -142,6 +149,7 @@ impl Troupe {
     pub fn adopt_agent(&mut self, agent: Agent) {
         self.names.insert(agent.spec.name.clone(), agent.id);
         self.roster.note(&agent);
+        *self.phases.entry(agent.state.phase()).or_default() += 1;
         self.agents.insert(agent.id, agent);
         self.stirred = true;
     }
@@ -167,12 +175,45 @@ impl Troupe {
         }
         for id in gone_agents {
             self.roster.leave(*id);
-            if let Some(agent) = self.agents.remove(id)
+            let gone = self.agents.remove(id);
+            if let Some(agent) = &gone {
+                *self.phases.entry(agent.state.phase()).or_default() -= 1;
+            }
+            if let Some(agent) = gone
                 && self.names.get(&agent.spec.name) == Some(id)
             {
                 self.names.remove(&agent.spec.name);
             }
         }
+    }
+
+    /// Forgets what came to its end since this was asked last; costs nothing for what goes on.
+    pub fn forget_those_that_ended(&mut self) {
+        let (mut runs, agents) = std::mem::take(&mut self.over);
+        // One may have been taken up again at once.
+        runs.retain(|id| {
+            let live = self.runs.get(id);
+            live.is_some_and(|live| live.run.state.is_final())
+        });
+        self.forget_ended(&runs, &agents);
+    }
+
+    /// How many agents there are of each phase; those that are gone do not count.
+    pub fn agent_counts(&self) -> AgentCounts {
+        let of = |phase| self.phases.get(&phase).copied().unwrap_or(0);
+        AgentCounts {
+            spawning: of(Phase::Spawning),
+            idle: of(Phase::Idle),
+            working: of(Phase::Working),
+            paused: of(Phase::Paused),
+            error: of(Phase::Error),
+        }
+    }
+
+    /// How many tasks wait to be worked on.
+    pub fn ready(&self) -> usize {
+        let runs = self.in_turn.iter().filter_map(|id| self.runs.get(id));
+        runs.map(|live| live.ready.len()).sum()
     }
 
     /// How many tasks are worked on.
@@ -323,6 +364,9 @@ impl Troupe {
         } = pen;
         let ended = live.run.state.is_final() && !was_over;
         let ready = live.ready.take_fresh();
+        if ended {
+            self.over.0.push(id);
+        }
         for provider in &loaded {
             self.load.add(provider);
         }

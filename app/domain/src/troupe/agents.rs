@@ -27,6 +27,7 @@ impl Troupe {
         let on: Vec<AttemptKey> = agent.attempts().cloned().collect();
         self.change_agent(id, AgentEvent::Terminated { reason }, now, step)?;
         step.actions.push(Action::ReleaseAgent(id));
+        self.over.1.push(id);
         for key in on {
             step.actions.push(Action::StopAttempt(key.clone()));
             let error = TaskError::passing(
@@ -94,7 +95,13 @@ impl Troupe {
         step: &mut Step,
     ) -> Result<(), Rejection> {
         let agent = self.agents.get_mut(&id).ok_or(Rejection::NoSuchAgent(id))?;
+        let before = agent.state.phase();
         agent.apply(now, &event)?;
+        let after = agent.state.phase();
+        if before != after {
+            *self.phases.entry(before).or_default() -= 1;
+            *self.phases.entry(after).or_default() += 1;
+        }
         self.roster.note(agent);
         self.record(Fact::Agent { agent: id, event }, now, step);
         self.stirred = true;

@@ -725,3 +725,21 @@ fn a_long_wait_that_a_provider_asks_for_is_named() {
     "#]]
     .assert_eq(&stage.tree());
 }
+
+#[test]
+fn what_ended_is_forgotten_and_nothing_else() {
+    let mut stage = play("a", "");
+    let agent = *stage.troupe.agents.keys().next().expect("one was spawned");
+    stage
+        .take(by("ann", Command::TerminateAgent(agent)))
+        .expect("it lives");
+    stage.run = RunId(Uuid::from_u128(70));
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    stage.troupe.forget_those_that_ended();
+    assert_eq!((stage.troupe.runs.len(), stage.troupe.agents.len()), (1, 1));
+    assert_eq!(
+        (stage.troupe.agent_counts().working, stage.troupe.ready()),
+        (1, 0)
+    );
+}

@@ -817,6 +817,10 @@ impl Stage {
             at_work += live.at_work();
         }
         assert_eq!(self.troupe.at_work(), at_work, "the load is miscounted");
+        let counts = self.troupe.agent_counts();
+        let idle = |agent: &&Agent| agent.state.phase().name() == "idle";
+        let idle = self.troupe.agents.values().filter(idle).count() as u64;
+        assert_eq!(counts.idle, idle, "agents are miscounted");
     }
 }
 
