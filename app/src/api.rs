@@ -12,7 +12,7 @@ pub use self::{
     agents::{agent, agents, pause_agent, resume_agent, spawn_agent, terminate_agent},
     events::events,
     overview::{overview, providers, status},
-    runs::{cancel_run, run, runs, start_run},
+    runs::{cancel_run, run, runs, start_run, written},
     workflows::{
         create_workflow, delete_workflow, duplicate_workflow, import_workflow, restore_workflow,
         save_workflow, versions, workflow, workflows,

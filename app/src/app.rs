@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    Lazy, LazyRoute, SsrMode,
     components::{Route, Router, Routes},
-    path,
+    lazy_route, path,
 };
 
 use crate::{
@@ -31,6 +31,34 @@ use crate::{
 /// Pages leave the server whole: what they show is read from memory and one file, which takes less
 /// time than a second piece of the answer would, and they can be read where no script runs.
 const WHOLE: SsrMode = SsrMode::Async;
+
+/// The editor, which browsers load when somebody opens it: a first visit does not need the canvas.
+struct Editor;
+
+#[lazy_route]
+impl LazyRoute for Editor {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        EditorPage().into_any()
+    }
+}
+
+/// The page of one run, which shares the canvas with the editor.
+struct Watch;
+
+#[lazy_route]
+impl LazyRoute for Watch {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        RunPage().into_any()
+    }
+}
 
 /// The document that the server renders. The browser takes over its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -87,9 +115,9 @@ fn Frame() -> impl IntoView {
                     <Routes fallback=NotFoundPage>
                         <Route path=path!("/") view=|| DashboardPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/workflows") view=|| WorkflowsPage().into_any() ssr=WHOLE/>
-                        <Route path=path!("/workflows/:id") view=|| EditorPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/workflows/:id") view={Lazy::<Editor>::new()} ssr=WHOLE/>
                         <Route path=path!("/runs") view=|| RunsPage().into_any() ssr=WHOLE/>
-                        <Route path=path!("/runs/:id") view=|| RunPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/runs/:id") view={Lazy::<Watch>::new()} ssr=WHOLE/>
                         <Route path=path!("/agents") view=|| AgentsPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/agents/:id") view=|| AgentPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/events") view=|| EventsPage().into_any() ssr=WHOLE/>

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, AgentSpec},
-    frame::EventFrame,
+    frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
 };
@@ -66,6 +66,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn runs(&self, actor: &Actor, query: RunQuery) -> Result<Page<RunSummary>, ApiError>;
     /// One run with everything that happened in it, and the drawing it executes.
     async fn run(&self, actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError>;
+    /// What was said so far in its answers that are not at their end, each as one piece.
+    async fn written(&self, actor: &Actor, id: RunId) -> Result<Vec<Delta>, ApiError>;
     /// Stops a run at once.
     async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError>;
 

@@ -82,6 +82,14 @@ impl ApiError {
         Self::new(ErrorKind::Internal, "internal", message)
     }
 
+    fn bad_arguments(reason: &str) -> Self {
+        Self::new(
+            ErrorKind::BadRequest,
+            "bad_arguments",
+            format!("The request could not be read: {reason}."),
+        )
+    }
+
     /// The HTTP status of its kind.
     pub fn status(&self) -> u16 {
         match self.kind {
@@ -109,11 +117,13 @@ impl FromServerFnError for ApiError {
                 "unreachable",
                 "The server does not answer. Nothing was changed; try again when the light is green.",
             ),
-            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => Self::new(
-                ErrorKind::BadRequest,
-                "bad_arguments",
-                format!("The request could not be read: {reason}."),
-            ),
+            ServerFnErrorErr::Args(reason) | ServerFnErrorErr::MissingArg(reason) => {
+                Self::bad_arguments(&reason)
+            }
+            // In the server this is the request's body; in the browser it would be the answer's.
+            ServerFnErrorErr::Deserialization(reason) if cfg!(feature = "ssr") => {
+                Self::bad_arguments(&reason)
+            }
             other => Self::internal(format!(
                 "Something went wrong between page and server: {other}."
             )),

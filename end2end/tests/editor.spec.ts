@@ -107,6 +107,13 @@ test('a circle and a second edge are refused while they are drawn, and the reaso
   await expect(page.locator('.canvas-hint')).toHaveText(/connected already/);
   await shot('a-duplicate-is-refused');
   await page.mouse.up();
+  await expect(page.locator('[data-connection-line]')).toHaveCount(0);
+  await expect(page.locator('[data-edge-id]')).toHaveCount(3);
+  // The next edit is stored with whatever came before it.
+  await canvas.node('first').locator('.node-title').click();
+  await page.keyboard.press('Control+d');
+  await expect(canvas.nodes()).toHaveCount(5);
+  await expect.poll(async () => (await stored(server, id)).nodes.length).toBe(5);
   expect((await stored(server, id)).edges).toHaveLength(3);
 });
 

@@ -20,7 +20,7 @@ use app::{
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, AgentSpec},
-    frame::{EventFrame, Metrics},
+    frame::{Delta, EventFrame, Metrics},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
     run::input::{Command, Input, Rejection},
@@ -30,7 +30,10 @@ use tokio::sync::watch;
 pub use self::input::complete_input;
 use crate::{
     clock::Clock,
-    engine::kernel::{Handle, Receipt, Refusal, StartKey},
+    engine::{
+        kernel::{Handle, Receipt, Refusal, StartKey},
+        open_turns::OpenTurns,
+    },
     llm::Providers,
     store::{Store, StoreError},
     workspace::Workspaces,
@@ -49,6 +52,8 @@ pub struct Product {
     pub providers: Arc<Providers>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What is being said.
+    pub open: OpenTurns,
     /// Figures of the moment.
     pub metrics: watch::Receiver<Metrics>,
     /// Agents' directories.
@@ -233,6 +238,10 @@ impl Backend for Product {
 
     async fn run(&self, _actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError> {
         self.read_run(id).await
+    }
+
+    async fn written(&self, _actor: &Actor, id: RunId) -> Result<Vec<Delta>, ApiError> {
+        Ok(self.open.of(id))
     }
 
     async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError> {

@@ -5,12 +5,14 @@
 //! bus costs latency, never data.
 
 pub mod memory;
+pub mod redis;
 pub mod subscription;
 
 use bytes::Bytes;
 
 pub use self::{
     memory::MemoryBus,
+    redis::RedisBus,
     subscription::{MAX_BYTES, MAX_MESSAGES, Received, Subscription, Switched},
 };
 

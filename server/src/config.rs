@@ -2,14 +2,20 @@
 //! and checked once, before anything starts.
 
 use std::{
+    convert::Infallible,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use clap::Args;
 use domain::troupe::Limits;
 
-use crate::llm::ApiKey;
+use crate::{
+    bus::redis::{BadUrl, Server},
+    llm::ApiKey,
+};
 
 /// Where the product keeps its data.
 #[derive(Debug, Clone, Args)]
@@ -42,6 +48,35 @@ pub struct ProviderArgs {
     #[arg(long, env = "TROUPE_REHEARSAL_TPS", default_value_t = 60, hide = true)]
     pub rehearsal_tps: u32,
 }
+
+/// Where copies of events go, for other programs.
+#[derive(Debug, Clone, Args)]
+pub struct RedisArgs {
+    /// Redis, as URL; without it there is only the bus in memory.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, hide = true)]
+    pub redis_url: Option<RedisUrl>,
+    /// Goes before every key and channel. Each database needs its own.
+    #[arg(
+        long,
+        env = "TROUPE_REDIS_PREFIX",
+        default_value = "",
+        hide_default_value = true,
+        hide = true
+    )]
+    pub redis_prefix: String,
+    /// About how many events the stream keeps.
+    #[arg(
+        long,
+        env = "TROUPE_REDIS_MAXLEN",
+        default_value_t = 100_000,
+        hide = true
+    )]
+    pub redis_maxlen: u64,
+}
+
+/// An address that may hold a password: it is not shown.
+#[derive(Clone)]
+pub struct RedisUrl(String);
 
 /// Bounds of the whole server.
 #[derive(Debug, Clone, Args)]
@@ -77,6 +112,9 @@ pub struct ServeArgs {
     /// Where models are.
     #[command(flatten)]
     pub providers: ProviderArgs,
+    /// Where copies of events go.
+    #[command(flatten)]
+    pub redis: RedisArgs,
     /// Bounds.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -96,6 +134,9 @@ pub enum BadConfig {
     /// The page would be without its program.
     #[error("the site files are not at {0}: build them with `./x build`, or set TROUPE_SITE")]
     NoSite(PathBuf),
+    /// Nowhere to copy events to.
+    #[error(transparent)]
+    Redis(#[from] BadUrl),
 }
 
 impl DataArgs {
@@ -113,6 +154,35 @@ impl DataArgs {
             .or_else(|| set("HOME").map(|home| home.join(".local/share")))
             .map(|base| base.join("troupe"))
             .ok_or(BadConfig::NoData)
+    }
+}
+
+impl RedisArgs {
+    /// The server that is set, if one is.
+    pub fn server(&self) -> Result<Option<Server>, BadConfig> {
+        let url = self.redis_url.as_ref().map(|url| url.0.trim());
+        match url.filter(|url| !url.is_empty()) {
+            Some(url) => Ok(Some(Server::parse(
+                url,
+                &self.redis_prefix,
+                self.redis_maxlen,
+            )?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl FromStr for RedisUrl {
+    type Err = Infallible;
+
+    fn from_str(raw: &str) -> Result<Self, Infallible> {
+        Ok(Self(raw.to_owned()))
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl(..)")
     }
 }
 

@@ -7,6 +7,7 @@ pub mod effects;
 pub mod health;
 pub mod kernel;
 pub mod metrics;
+pub mod open_turns;
 pub mod recovery;
 pub mod rows;
 pub mod timers;

@@ -1,5 +1,7 @@
 //! The only place where ports and their real implementations meet. Read it as a list of what there is.
 
+mod mirror;
+
 use std::{
     fs::File,
     net::SocketAddr,
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     backend::Product,
-    bus::{Bus, memory::MemoryBus},
+    bus::{Bus, redis},
     clock::{Clock, SystemClock},
     config::{ProviderArgs, ServeArgs},
     engine::{
@@ -25,6 +27,7 @@ use crate::{
         health::Health,
         kernel::{self, Handle, Kernel},
         metrics::{self, Gauges, Streamed},
+        open_turns::OpenTurns,
         recovery::recover,
         worker::{AgentWorker, KernelDesk},
     },
@@ -55,6 +58,8 @@ pub struct Settings {
     pub data: Data,
     /// Where models are.
     pub providers: ProviderArgs,
+    /// Where copies of events go; nowhere when there is none.
+    pub redis: Option<redis::Server>,
     /// Bounds.
     pub limits: Limits,
     /// Ends everything.
@@ -79,6 +84,8 @@ pub struct Running {
     pub providers: Arc<Providers>,
     /// What does not work.
     pub health: Health,
+    /// What is being said.
+    pub open: OpenTurns,
     /// Figures of the moment.
     pub metrics: watch::Receiver<Metrics>,
     /// Open WebSockets.
@@ -111,13 +118,14 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     let (data, hold) = data_directory(&settings.data)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).await?);
-    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
     let providers = Arc::new(providers(&settings.providers)?);
     let workspaces = Workspaces::below(&data);
     let health = Health::default();
     let tracker = TaskTracker::new();
     let shutdown = settings.shutdown;
+    let bus = mirror::bus(settings.redis, &store, &health, &tracker, &shutdown).await?;
     let streamed = Streamed::default();
+    let open = OpenTurns::default();
     let sockets = Arc::new(AtomicU64::new(0));
 
     if matches!(settings.data, Data::Directory(_)) && store.workflow_count().await? == 0 {
@@ -142,12 +150,14 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         kernel: kernel.clone(),
         bus: Arc::clone(&bus),
         streamed: streamed.clone(),
+        open: open.clone(),
     };
     let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), desk);
     let effects = Effects::new(
         kernel.clone(),
         Arc::new(worker),
         workspaces.clone(),
+        health.clone(),
         tracker.clone(),
         shutdown.child_token(),
     );
@@ -187,6 +197,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         clock,
         providers,
         health,
+        open,
         metrics,
         sockets,
         workspaces,
@@ -202,6 +213,7 @@ pub fn backend(running: &Running) -> Arc<dyn Backend> {
         store: Arc::clone(&running.store),
         providers: Arc::clone(&running.providers),
         clock: Arc::clone(&running.clock),
+        open: running.open.clone(),
         metrics: running.metrics.clone(),
         workspaces: running.workspaces.clone(),
     })
@@ -216,8 +228,12 @@ pub fn router(
 ) -> anyhow::Result<axum::Router> {
     // Set by `./x dev`: pages then reload themselves after a rebuild.
     let watched = std::env::var_os("LEPTOS_WATCH").is_some();
+    // A published site names its files by their content; a site under development does not.
+    let hashes = site.join("hash.txt");
     let leptos = LeptosOptions::builder()
         .output_name("troupe")
+        .hash_files(hashes.is_file())
+        .hash_file(Arc::from(hashes.display().to_string()))
         .site_root(site.display().to_string())
         .site_pkg_dir("pkg")
         .site_addr(address)

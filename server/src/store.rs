@@ -229,7 +229,12 @@ pub trait Store: Send + Sync + 'static {
     async fn epoch(&self) -> Result<String, StoreError>;
 
     /// All events of a run, in order.
-    async fn run_events(&self, run: RunId, after_run_seq: u64) -> Result<Vec<Event>, StoreError>;
+    async fn run_events(
+        &self,
+        run: RunId,
+        after_run_seq: u64,
+        most: u32,
+    ) -> Result<Vec<Event>, StoreError>;
     /// At most `limit` frames with `seq > after`, in order, of topics that fit one of the patterns
     /// (none: all), and the last `seq` that was looked at: go on from there. It is `after` again only
     /// at the end of the log. One call looks at some thousands of events and loads some megabytes.

@@ -6,12 +6,8 @@ use tracing_subscriber::EnvFilter;
 /// Sets up the log by a filter like `info` or `server=debug`. Commands other than `serve` keep quiet
 /// below warnings unless they are told otherwise.
 pub fn init(filter: &Option<String>, serving: bool) {
-    // The layout library tells every step it takes.
-    let usual = if serving {
-        "info,rust_sugiyama=warn"
-    } else {
-        "warn"
-    };
+    // Our own crates; some libraries tell every step they take.
+    let usual = if serving { "warn,server=info" } else { "warn" };
     let filter = filter.as_deref().unwrap_or(usual);
     let (filter, bad) = match EnvFilter::try_new(filter) {
         Ok(good) => (good, None),

@@ -351,7 +351,24 @@ impl Agent {
             (AgentEvent::Resumed { .. }, AgentState::Paused { on: Some(on) }) => {
                 AgentState::Working { on: on.clone() }
             }
-            (AgentEvent::Idle { .. } | AgentEvent::Resumed { .. }, _) => AgentState::Idle,
+            (
+                AgentEvent::Resumed { .. },
+                AgentState::Paused { on: None } | AgentState::Error { .. },
+            )
+            | (AgentEvent::Idle { .. }, _) => AgentState::Idle,
+            // Only a pause or an error ends by this; an agent at work stays at its work.
+            (
+                AgentEvent::Resumed { .. },
+                AgentState::Spawning
+                | AgentState::Idle
+                | AgentState::Working { .. }
+                | AgentState::Terminated { .. },
+            ) => {
+                return Err(IllegalMove {
+                    from,
+                    to: Phase::Idle,
+                });
+            }
             (AgentEvent::Working { on }, _) => AgentState::Working { on: on.clone() },
             (
                 AgentEvent::Freed { .. } | AgentEvent::Message(_) | AgentEvent::Read { .. },

@@ -3,7 +3,7 @@
 
 use domain::{
     agent::Agent,
-    frame::{EventFrame, Metrics},
+    frame::{Delta, EventFrame, Metrics},
     graph::{Drawing, Problem},
     id::{AgentId, RunId, WorkflowId},
     money::MicroUsd,
@@ -219,6 +219,8 @@ pub struct RunSnapshot {
     pub now: Timestamp,
     /// Names of the agents that took part.
     pub agents: Vec<AgentName>,
+    /// What was said so far in answers that are not at their end, each as one piece.
+    pub written: Vec<Delta>,
 }
 
 /// An agent's name.

@@ -1,6 +1,6 @@
 //! Runs: start, look, stop.
 
-use domain::id::RunId;
+use domain::{frame::Delta, id::RunId};
 use leptos::{prelude::*, server_fn::codec::Json};
 
 #[cfg(feature = "ssr")]
@@ -29,6 +29,13 @@ pub async fn runs(query: RunQuery) -> Result<Page<RunSummary>, ApiError> {
 pub async fn run(id: RunId) -> Result<RunSnapshot, ApiError> {
     let (backend, actor) = backend()?;
     answer(backend.run(&actor, id).await)
+}
+
+/// What was said so far in a run's answers that are not at their end, each as one piece.
+#[server(prefix = "/api", endpoint = "written", input = Json)]
+pub async fn written(id: RunId) -> Result<Vec<Delta>, ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.written(&actor, id).await)
 }
 
 /// Stops a run at once.

@@ -13,7 +13,7 @@ pub const MAX_FIT_ZOOM: f64 = 1.0;
 /// What the buttons and keys multiply or divide by.
 pub const ZOOM_STEP: f64 = 1.25;
 /// Free space around what `fit` shows, as a part of the pane.
-const FIT_PADDING: f64 = 0.08;
+const FIT_PADDING: f64 = 0.05;
 
 /// A view: `screen = canvas * z + (x, y)`.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -27,7 +27,12 @@ pub fn keep_current(watch: Watch, head: u64) {
             fetch(watch, fetching);
         }
     });
-    live.on_delta(watch.workflow, move |delta| watch.delta(delta));
+    let filling = StoredValue::new(false);
+    live.on_delta(watch.workflow, move |delta| {
+        if watch.delta(delta) {
+            fill(watch, filling);
+        }
+    });
     live.on_reload(move || {
         watch.doubt();
         fetch(watch, fetching);
@@ -64,6 +69,22 @@ fn tick_while_live(watch: Watch) {
         if let Ok(ticking) = set_interval_with_handle(move || watch.tick(), TICK) {
             on_cleanup(move || ticking.clear());
         }
+    });
+}
+
+/// Asks for text that was missed: what was said while the page was on its way, or left out under
+/// pressure. Not more often than every so often: the end of the turn brings the whole text anyway.
+fn fill(watch: Watch, filling: StoredValue<bool>) {
+    if filling.try_update_value(|filling| std::mem::replace(filling, true)) != Some(false) {
+        return;
+    }
+    spawn_local(async move {
+        // Pieces are on their way still, so the next one may ask again where this fails.
+        for delta in api::written(watch.id).await.unwrap_or_default() {
+            watch.delta(&delta);
+        }
+        sleep(PATIENCE.0).await;
+        let _gone = filling.try_update_value(|filling| *filling = false);
     });
 }
 

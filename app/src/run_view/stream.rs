@@ -55,6 +55,11 @@ impl Streams {
         self.turns.get(key).map(Heard::text)
     }
 
+    /// Whether a piece of an answer is missing before its newest.
+    pub fn has_hole(&self, key: &TurnKey) -> bool {
+        self.turns.get(key).is_some_and(Heard::has_hole)
+    }
+
     /// The answer is known from its event, or is written anew.
     pub fn forget(&mut self, key: &TurnKey) {
         self.turns.remove(key);
@@ -135,6 +140,11 @@ impl Heard {
             }
         }
         self.parts = joined;
+    }
+
+    fn has_hole(&self) -> bool {
+        self.bytes < MOST_BYTES / 2
+            && (self.parts.len() > 1 || self.parts.first().is_some_and(|part| part.from > 0))
     }
 
     fn text(&self) -> String {

@@ -87,7 +87,12 @@ impl Watch {
             head: _,
             now,
             agents,
+            written,
         } = snapshot;
+        let mut streams = Streams::default();
+        for delta in &written {
+            streams.hear(delta);
+        }
         Self {
             id: run.id,
             workflow: run.workflow_id,
@@ -101,7 +106,7 @@ impl Watch {
             now: RwSignal::new(now),
             clock: StoredValue::new(None),
             follower: StoredValue::new(Follower::new(run)),
-            streams: StoredValue::new(Streams::default()),
+            streams: StoredValue::new(streams),
             told: StoredValue::new(Told::default()),
             news: StoredValue::new(News::default()),
         }
@@ -172,6 +177,7 @@ impl Watch {
             head: _,
             now,
             agents,
+            written,
         } = snapshot;
         let Some(change) = self
             .follower
@@ -184,21 +190,31 @@ impl Watch {
             .update(|known| known.extend(agents.into_iter().map(|agent| (agent.id, agent.name))));
         self.advance_clock(now);
         self.announce(&change);
+        for delta in &written {
+            self.delta(delta);
+        }
         change
     }
 
-    /// A piece of text came. Pieces of other runs and of answers that are known already are dropped.
-    pub fn delta(self, delta: &Delta) {
+    /// A piece of text came; whether others are missing before it. Pieces of other runs and of answers
+    /// that are known already are dropped.
+    pub fn delta(self, delta: &Delta) -> bool {
         let wanted =
             |follower: &Follower| delta.run_id == self.id && !is_over(follower.run(), delta);
         if self.follower.try_with_value(wanted) != Some(true) {
-            return;
+            return false;
         }
-        if self.streams.try_update_value(|streams| streams.hear(delta)) == Some(true) {
-            self.tell(|news| {
-                news.turns.insert(TurnKey::of(delta));
-            });
-        }
+        let key = TurnKey::of(delta);
+        let heard = self
+            .streams
+            .try_update_value(|streams| (streams.hear(delta), streams.has_hole(&key)));
+        let Some((true, hole)) = heard else {
+            return false;
+        };
+        self.tell(|news| {
+            news.turns.insert(key);
+        });
+        hole
     }
 
     /// Something may have been missed.

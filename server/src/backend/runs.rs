@@ -98,7 +98,11 @@ impl Product {
         let graph = graph_of(&*self.store, workflow, version)
             .await
             .map_err(broken)?;
-        let events = self.store.run_events(id, 0).await.map_err(broken)?;
+        let events = self
+            .store
+            .run_events(id, 0, u32::MAX)
+            .await
+            .map_err(broken)?;
         let run = replayed(&events, &graph)
             .map_err(broken)?
             .ok_or_else(missing)?;
@@ -109,6 +113,7 @@ impl Product {
             head,
             now: self.clock.now(),
             agents: names(&events),
+            written: self.open.of(id),
         })
     }
 

@@ -72,6 +72,8 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
     let product = startup::build(startup::Settings {
         data: startup::Data::Temporary,
         providers: args.providers.clone(),
+        // The run's database goes with it: nobody could tell its events from those of another.
+        redis: None,
         limits: args.limits.limits(),
         shutdown: stop.clone(),
     })
@@ -83,9 +85,12 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         .store
         .create_workflow(workflow, &drawing, "cli", product.clock.now())
         .await?;
-    let mut events = product
-        .bus
-        .subscribe(vec![domain::topic::workflow_events(workflow)]);
+    let listen = || {
+        product
+            .bus
+            .subscribe(vec![domain::topic::workflow_events(workflow)])
+    };
+    let mut events = listen();
     let start = StartRun {
         run: id,
         workflow,
@@ -103,9 +108,17 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
             command: Command::StartRun(Box::new(start)),
         })
         .await?;
-    follow(&mut events, &stop, args.json).await;
-    let log = product.store.run_events(id, 0).await?;
-    let run = replayed(&log, &graph)?.context("the run left no trace")?;
+    let run = loop {
+        let followed = follow(&mut events, &stop, args.json).await;
+        // Whoever could not keep up listens again first and then reads what it missed.
+        events = listen();
+        let log = product.store.run_events(id, 0, u32::MAX).await?;
+        let run = replayed(&log, &graph)?.context("the run left no trace")?;
+        match followed {
+            Followed::Missed if !run.state.is_final() => {}
+            Followed::Missed | Followed::Over => break run,
+        }
+    };
     stop.cancel();
     product.tracker.close();
     product.tracker.wait().await;
@@ -125,15 +138,29 @@ fn given_input(raw: Option<&str>) -> anyhow::Result<Value> {
     serde_json::from_str(&text).context("the input is no JSON")
 }
 
-/// Says on standard error what happens, until the run is at its end or a signal comes.
-async fn follow(events: &mut crate::bus::Subscription, stop: &CancellationToken, quiet: bool) {
+/// Why there is nothing more to follow.
+enum Followed {
+    /// The run is at its end, or a signal came.
+    Over,
+    /// More happened at once than could be read.
+    Missed,
+}
+
+/// Says on standard error what happens.
+async fn follow(
+    events: &mut crate::bus::Subscription,
+    stop: &CancellationToken,
+    quiet: bool,
+) -> Followed {
     loop {
         let received = tokio::select! {
             received = events.recv() => received,
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Followed::Over,
         };
-        let Received::Message(payload) = received else {
-            return;
+        let payload = match received {
+            Received::Message(payload) => payload,
+            Received::TooSlow => return Followed::Missed,
+            Received::Closed => return Followed::Over,
         };
         let Ok(Frame::Event(frame)) = serde_json::from_str::<Frame>(payload.json()) else {
             continue;
@@ -145,7 +172,7 @@ async fn follow(events: &mut crate::bus::Subscription, stop: &CancellationToken,
             Fact::Run { event, .. } => match event {
                 RunEvent::Completed { .. }
                 | RunEvent::Failed { .. }
-                | RunEvent::Cancelled { .. } => return,
+                | RunEvent::Cancelled { .. } => return Followed::Over,
                 RunEvent::Queued { .. } | RunEvent::Started {} => {}
             },
             Fact::Task { task, event, .. } if !quiet => say(task.as_str(), &event),

@@ -26,6 +26,7 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
     let product = startup::build(startup::Settings {
         data: startup::Data::Directory(args.data.directory()?),
         providers: args.providers.clone(),
+        redis: args.redis.server()?,
         limits: args.limits.limits(),
         shutdown: stop.clone(),
     })
@@ -41,26 +42,44 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
         );
     }
     let mut kernel = product.kernel_task;
-    let served = tokio::select! {
-        served = web::serve(listener, router, stop.clone()) => served.context("the listener failed"),
-        ended = &mut kernel => {
-            stop.cancel();
-            return match ended {
-                Ok(Ok(())) => Ok(ExitCode::SUCCESS),
-                Ok(Err(error)) => Err(error).context("the log refused what happened; start again to go on from what is stored"),
-                Err(panic) => Err(panic).context("the engine crashed; start again to go on from what is stored"),
-            };
-        }
-    };
+    let mut server = tokio::spawn(web::serve(listener, router, stop.clone()));
+    let mut served = None;
+    let mut ended = None;
+    tokio::select! {
+        result = &mut server => served = Some(result),
+        result = &mut kernel => ended = Some(result),
+    }
+    // Whichever came first, a signal or a failure: everything else winds down now.
     stop.cancel();
     product.tracker.close();
-    let drained = tokio::time::timeout(DRAIN, async {
+    let drain = async {
+        if served.is_none() {
+            served = Some((&mut server).await);
+        }
         product.tracker.wait().await;
-        kernel.await
-    });
-    if drained.await.is_err() {
+        if ended.is_none() {
+            ended = Some((&mut kernel).await);
+        }
+    };
+    if tokio::time::timeout(DRAIN, drain).await.is_err() {
         tracing::warn!("some work did not wind down in time; it goes on at the next start");
     }
-    served?;
+    match ended {
+        None | Some(Ok(Ok(()))) => {}
+        Some(Ok(Err(error))) => {
+            return Err(error).context(
+                "the log refused what happened; start again to go on from what is stored",
+            );
+        }
+        Some(Err(panic)) => {
+            return Err(panic)
+                .context("the engine crashed; start again to go on from what is stored");
+        }
+    }
+    if let Some(served) = served {
+        served
+            .context("the web server crashed")?
+            .context("the listener failed")?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -359,7 +359,11 @@ impl Kernel {
                     self.parts.health.degrade("store", message.clone());
                     tracing::warn!(%reason, "store is busy; the batch is tried again");
                     trouble = Some(message);
-                    tokio::time::sleep(STORE_RETRY).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(STORE_RETRY) => {}
+                        // Nobody was told of any of it: the next start goes on from what is stored.
+                        () = self.parts.shutdown.cancelled() => return Err(StoreError::Busy(reason)),
+                    }
                 }
                 Err(fatal) => {
                     tracing::error!(error = %fatal, "the log refused a batch");

@@ -71,7 +71,7 @@ async fn read_run(
     version: u32,
 ) -> Result<LiveRun, StoreError> {
     let graph = graph_of(store, workflow, version).await?;
-    let events = store.run_events(id, 0).await?;
+    let events = store.run_events(id, 0, u32::MAX).await?;
     let run = replayed(&events, &graph)?
         .ok_or_else(|| StoreError::Unreadable("its log is empty".to_owned()))?;
     Ok(LiveRun::new(run, graph))

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use domain::{
     frame::{Delta, Frame},
-    run::input::{AttemptSpec, Input, Outcome},
+    run::{
+        AttemptKey,
+        input::{AttemptSpec, Input, Outcome},
+    },
     topic,
 };
 use futures::{FutureExt, future::BoxFuture};
 use tokio_util::sync::CancellationToken;
 
-use super::{kernel::Handle, metrics::Streamed};
+use super::{kernel::Handle, metrics::Streamed, open_turns::OpenTurns};
 use crate::{
     agent::{self, AttemptContext, Desk, Over, Tools},
     bus::{Bus, Payload},
@@ -31,12 +34,14 @@ pub struct AgentWorker {
     providers: Arc<Providers>,
     tools: Arc<Tools>,
     workspaces: Workspaces,
+    open: OpenTurns,
 }
 
 impl AgentWorker {
     /// Agents that call these providers, keep their files here, and hand in there.
     pub fn new(providers: Arc<Providers>, workspaces: Workspaces, desk: KernelDesk) -> Self {
         Self {
+            open: desk.open.clone(),
             desk: Arc::new(desk),
             providers,
             tools: Arc::new(Tools::default()),
@@ -54,7 +59,21 @@ impl Worker for AgentWorker {
             workspace: self.workspaces.path(spec.agent),
             stop,
         };
-        agent::attempt(spec, context).boxed()
+        let closing = Closing(self.open.clone(), spec.key.clone());
+        async move {
+            let _closing = closing;
+            agent::attempt(spec, context).await;
+        }
+        .boxed()
+    }
+}
+
+/// However an attempt ends, what was said in its last turn is of no use any more.
+struct Closing(OpenTurns, AttemptKey);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.over(&self.1);
     }
 }
 
@@ -66,12 +85,28 @@ pub struct KernelDesk {
     pub bus: Arc<dyn Bus>,
     /// Counts it.
     pub streamed: Streamed,
+    /// Keeps it until the turn ends.
+    pub open: OpenTurns,
 }
 
 impl Desk for KernelDesk {
     fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), Over>> {
         async {
+            let ended = match &outcome {
+                Outcome::TurnCompleted { key, .. } => Some(key.clone()),
+                Outcome::AgentReady(_)
+                | Outcome::AgentBroken { .. }
+                | Outcome::TurnStarted { .. }
+                | Outcome::ToolCalled { .. }
+                | Outcome::ToolReturned { .. }
+                | Outcome::Succeeded { .. }
+                | Outcome::Failed { .. }
+                | Outcome::Crashed { .. } => None,
+            };
             let stored = self.kernel.submit(Input::Outcome(outcome)).await;
+            if let Some(key) = ended {
+                self.open.over(&key);
+            }
             stored.map(|_| ()).map_err(|refusal| {
                 tracing::debug!(%refusal, "an attempt is over");
                 Over
@@ -82,6 +117,7 @@ impl Desk for KernelDesk {
 
     fn show(&self, delta: Delta) {
         self.streamed.add(delta.text.len());
+        self.open.said(&delta);
         let topic = topic::workflow_deltas(delta.workflow_id);
         match serde_json::to_string(&Frame::Delta(delta)) {
             Ok(json) => self.bus.publish(&topic, Payload::delta(json)),

@@ -61,8 +61,13 @@ impl Store for SqliteStore {
         Ok(self.epoch.clone())
     }
 
-    async fn run_events(&self, run: RunId, after_run_seq: u64) -> Result<Vec<Event>, StoreError> {
-        events::of_run(&self.readers, run, after_run_seq).await
+    async fn run_events(
+        &self,
+        run: RunId,
+        after_run_seq: u64,
+        most: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        events::of_run(&self.readers, run, after_run_seq, most).await
     }
 
     async fn frames_after(

@@ -81,7 +81,7 @@ impl Entrance {
         Ok(Self { loopback, public })
     }
 
-    fn is_host(&self, raw: &str) -> bool {
+    pub(super) fn is_host(&self, raw: &str) -> bool {
         let is = |host: &Host, secure| Host::parse(raw, secure).as_ref() == Some(host);
         self.loopback.iter().any(|host| is(host, false))
             || self
@@ -177,7 +177,7 @@ fn check(
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "host_not_allowed",
-            "This server does not answer under that name. Open it under the address that it printed at its start, or set TROUPE_PUBLIC_URL.",
+            "This server does not answer under that name. Open it under the address that it printed at its start.",
         ));
     }
     let only_reads =
@@ -209,7 +209,7 @@ fn check(
 }
 
 /// The one host that the request names.
-fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
+pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
     let bad = || Problem::bad_request("bad_host", "The request must name exactly one host.");
     let mut named = headers.get_all(header::HOST).iter();
     let header = named

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use domain::frame::Metrics;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{WebState, problem::Problem};
+use super::{WebState, guard::host, problem::Problem};
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,15 +32,23 @@ pub struct Readiness {
     status: &'static str,
 }
 
-/// How the server is. 200 as long as it can say so.
+/// How the server is. 200 as long as it can say so. Why a part does not work is told to those alone who
+/// ask under a name of this server: a foreign page in a browser could read it otherwise.
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = HealthReport)))]
-pub async fn healthz(State(state): State<WebState>) -> Json<HealthReport> {
-    let degraded = state.health.degraded();
+pub async fn healthz(
+    State(state): State<WebState>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Json<HealthReport> {
+    let mut degraded = state.health.degraded();
     let status = if degraded.is_empty() {
         "ok"
     } else {
         "degraded"
     };
+    if !host(&uri, &headers).is_ok_and(|host| state.config.entrance.is_host(host)) {
+        degraded.clear();
+    }
     Json(HealthReport {
         status,
         version: state.config.version.clone(),

@@ -7,6 +7,7 @@ use app::{
     api::dto::Actor,
     app::{App, shell},
     backend::Backend,
+    error::ApiError,
 };
 use axum::{
     Router,
@@ -20,7 +21,7 @@ use leptos::{
     config::LeptosOptions,
     nonce::use_nonce,
     prelude::{IntoView, provide_context, use_context},
-    server_fn::axum::server_fn_paths,
+    server_fn::{axum::server_fn_paths, error::SERVER_FN_ERROR_HEADER},
 };
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 
@@ -106,9 +107,29 @@ async fn bound_call(request: Request, next: Next) -> Response {
     };
     match body::read(&parts.headers, body, limit).await {
         Ok(bytes) => {
-            next.run(Request::from_parts(parts, Body::from(bytes)))
-                .await
+            let request = Request::from_parts(parts, Body::from(bytes));
+            with_its_status(next.run(request).await).await
         }
         Err(problem) => refuse(parts.uri.path(), problem),
     }
+}
+
+/// Arguments that cannot be read never reach a server function: Leptos writes what is wrong with them,
+/// and 500 over it. The error knows better.
+async fn with_its_status(response: Response) -> Response {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR
+        || !response.headers().contains_key(SERVER_FN_ERROR_HEADER)
+    {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, MAX_CALL).await else {
+        return Response::from_parts(parts, Body::empty());
+    };
+    if let Ok(error) = serde_json::from_slice::<ApiError>(&bytes)
+        && let Ok(status) = StatusCode::from_u16(error.status())
+    {
+        parts.status = status;
+    }
+    Response::from_parts(parts, Body::from(bytes))
 }

@@ -61,7 +61,10 @@ async fn a_run_goes_to_its_end_and_is_published_as_it_is_stored() {
         .seq;
     // What the start itself has to tell may come to this subscription or have gone before it.
     let mut heard = Vec::new();
-    while heard.last().is_none_or(|&(seq, _)| seq < stored.len() as u64) {
+    while heard
+        .last()
+        .is_none_or(|&(seq, _)| seq < stored.len() as u64)
+    {
         heard.push(event_of(events.recv().await).expect("an event"));
     }
     heard.retain(|&(seq, _)| seq >= first);
@@ -85,10 +88,10 @@ async fn a_panic_fails_one_attempt_and_nothing_else() {
     for id in [one, two] {
         assert_eq!(tester.end(id).await.state.name(), "succeeded");
     }
-    let crashed = tester.store.agents(false).await.expect("readable");
+    let crashed = tester.store.agents(true).await.expect("readable");
     let crashed: Vec<&Agent> = crashed
         .iter()
-        .filter(|agent| agent.state.phase() == Phase::Error)
+        .filter(|agent| agent.state.phase() == Phase::Terminated)
         .collect();
     assert_eq!(
         crashed.len(),
@@ -191,7 +194,11 @@ async fn kills_in_a_row_lose_nothing() {
     let run = tester.end(id).await;
     assert_eq!(run.state.name(), "succeeded");
     assert_eq!(run.tasks["b"].attempts.len(), 1);
-    let events = tester.store.run_events(id, 0).await.expect("readable");
+    let events = tester
+        .store
+        .run_events(id, 0, u32::MAX)
+        .await
+        .expect("readable");
     let numbers: Vec<u64> = events.iter().filter_map(|event| event.run_seq).collect();
     assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
 }
@@ -311,8 +318,13 @@ impl Store for Faulty {
     async fn epoch(&self) -> Result<String, StoreError> {
         self.inner.epoch().await
     }
-    async fn run_events(&self, run: RunId, after: u64) -> Result<Vec<Event>, StoreError> {
-        self.inner.run_events(run, after).await
+    async fn run_events(
+        &self,
+        run: RunId,
+        after: u64,
+        most: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.inner.run_events(run, after, most).await
     }
     async fn frames_after(
         &self,

@@ -226,6 +226,7 @@ impl Tester {
             kernel.clone(),
             Arc::new(script.clone()),
             Workspaces::below(home.path()),
+            health.clone(),
             TaskTracker::new(),
             stop.child_token(),
         );
@@ -310,7 +311,11 @@ impl Tester {
             .expect("readable")
             .expect("stored");
         let (graph, _) = check(&stored.drawing);
-        let events = self.store.run_events(id, 0).await.expect("readable");
+        let events = self
+            .store
+            .run_events(id, 0, u32::MAX)
+            .await
+            .expect("readable");
         replayed(&events, &graph.expect("valid"))
             .expect("sound")
             .expect("there is one")
@@ -321,7 +326,11 @@ impl Tester {
         let mut events = self.bus.subscribe(vec!["*".into()]);
         let wait = async {
             loop {
-                let log = self.store.run_events(id, 0).await.expect("readable");
+                let log = self
+                    .store
+                    .run_events(id, 0, u32::MAX)
+                    .await
+                    .expect("readable");
                 if let Some(event) = log.into_iter().find(|event| event.to_frame().kind == kind) {
                     return event;
                 }

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{graph::problems::Problem, id::PortName, kind::Kind};
+use crate::{
+    graph::problems::{Problem, Severity},
+    id::PortName,
+    kind::Kind,
+};
 
 /// A workflow as drawn. Positions are apart from logic, in `layout`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -316,11 +320,18 @@ impl Serialize for Drawing {
 }
 
 impl<'de> Deserialize<'de> for Drawing {
-    /// Reads what `serialize` wrote. What is wrong with it is for `problems` to say.
+    /// Reads what `serialize` wrote. What is wrong with the graph is for `problems` to say; what cannot be
+    /// read is refused here, or it would be lost when the rest is stored.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         Self::from_value(value)
-            .map(|(drawing, _)| drawing)
+            .and_then(|(drawing, problems)| {
+                let lost = |problem: &Problem| problem.severity == Severity::Error;
+                match problems.into_iter().find(lost) {
+                    Some(problem) => Err(problem),
+                    None => Ok(drawing),
+                }
+            })
             .map_err(|problem| serde::de::Error::custom(problem.message))
     }
 }

@@ -248,6 +248,8 @@ pub enum Timer {
         /// When it became idle.
         since: Timestamp,
     },
+    /// Agents may be spawned again after some could not be made ready.
+    SpawnAgain,
 }
 
 /// What follows from events, for the effects to perform after they were stored.

@@ -150,6 +150,42 @@ fn a_workspace_that_cannot_be_made_is_an_error_of_that_agent() {
 }
 
 #[test]
+fn an_agent_at_work_cannot_be_resumed() {
+    let mut stage = Stage::new("a\nb", "");
+    let ada = spawn(&mut stage, 1, "ada", &[]);
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    let refused = stage.take(command(Command::ResumeAgent(ada)));
+    assert!(
+        matches!(refused, Err(Rejection::IllegalMove(_))),
+        "{refused:?}"
+    );
+    assert_eq!(phase(&stage, ada), Phase::Working);
+    stage.assert_sound();
+}
+
+#[test]
+fn agents_that_cannot_be_made_ready_are_not_spawned_without_end() {
+    let mut stage = Stage::new("a", "");
+    stage.broken_workspaces = 9;
+    let began = stage.now;
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    stage.play();
+    assert_eq!(stage.run().state.name(), "succeeded");
+    let ended = stage
+        .troupe
+        .agents
+        .values()
+        .filter(|agent| agent.state.phase() == Phase::Terminated);
+    assert_eq!(ended.count(), 9, "none of the broken ones stays");
+    let taken_up = stage.run().tasks["a"].attempts[0].started_at;
+    let waited_s = taken_up.ms_since(began) / 1_000;
+    assert_eq!(waited_s, 1 + 2 + 4 + 8 + 16 + 32 + 3 * 60);
+    stage.assert_sound();
+}
+
+#[test]
 fn specialists_are_kept_for_what_only_they_can_do() {
     let mut stage = Stage::new("a\na can review", "");
     let both = spawn(&mut stage, 1, "both", &["review", "law"]);

@@ -137,25 +137,23 @@ impl Model {
     }
 }
 
-/// The view that a drawing is opened with: all of it; of a small one on a narrow screen its beginning,
-/// so that it can be read.
+/// The view that a drawing is opened with: all of it; of a small one that does not fit its beginning, so
+/// that it can be read.
 pub fn first_view(scene: &Scene, pane: Pane) -> View {
     let Some(bounds) = scene.bounds() else {
         return View::centred(at(0.0, 0.0), 1.0, pane);
     };
     let all = View::fit(bounds, pane);
-    let narrow = pane.w < NARROW && all.z < READABLE && scene.nodes() <= FEW;
-    match scene.first().filter(|_| narrow) {
-        Some(first) => {
-            let start = scene.rect(first);
-            let middle = at(start.x + (pane.w / 2.0 - 24.0) / READABLE, start.centre().y);
-            View::centred(middle, READABLE, pane)
-        }
-        None => all,
+    if all.z >= READABLE || scene.nodes() > FEW {
+        return all;
     }
+    let Some(first) = scene.first() else {
+        return all;
+    };
+    let start = scene.rect(first);
+    let middle = at(start.x + (pane.w / 2.0 - 24.0) / READABLE, start.centre().y);
+    View::centred(middle, READABLE, pane)
 }
 
-/// A pane that is narrower than this is that of a phone.
-const NARROW: f64 = 600.0;
 /// The zoom at which the text of a node can be read.
 const READABLE: f64 = 0.75;

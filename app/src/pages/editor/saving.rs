@@ -5,7 +5,7 @@ mod kept;
 
 use std::time::Duration;
 
-use domain::id::WorkflowId;
+use domain::{graph::Drawing, id::WorkflowId};
 use leptos::{prelude::*, task::spawn_local};
 
 use super::state::Editor;
@@ -78,6 +78,8 @@ pub struct Saver {
     editor: Editor,
     /// The revision of the document that is stored.
     stored: StoredValue<u64>,
+    /// What was sent and never answered, with its revision: it may be stored all the same.
+    unanswered: StoredValue<Option<(u64, Drawing)>>,
     timer: StoredValue<Option<TimeoutHandle>>,
     toasts: Toasts,
 }
@@ -95,6 +97,7 @@ impl Saver {
                     .document
                     .with_untracked(|document| document.revision()),
             ),
+            unanswered: StoredValue::new(None),
             timer: StoredValue::new(None),
             toasts: use_toasts(),
         };
@@ -190,17 +193,24 @@ impl Saver {
             .editor
             .document
             .with_untracked(|document| (document.revision(), document.drawing().clone()));
-        let result = api::save_workflow(self.id, self.version.get_untracked(), drawing).await;
+        let version = self.version.get_untracked();
+        let result = api::save_workflow(self.id, version, drawing.clone()).await;
         if self.state.is_disposed() {
             return;
         }
         match result {
             Ok(saved) => self.saved(saved.version, revision),
-            Err(error) => self.failed(error, attempt + 1),
+            Err(error) => {
+                if error.kind == ErrorKind::Unreachable {
+                    self.unanswered.set_value(Some((revision, drawing)));
+                }
+                self.failed(error, attempt + 1);
+            }
         }
     }
 
     fn saved(self, version: u32, revision: u64) {
+        self.unanswered.set_value(None);
         self.version.set(version);
         self.stored.set_value(revision);
         let now = self
@@ -260,6 +270,14 @@ impl Saver {
     fn fetch_theirs(self) {
         spawn_local(async move {
             let found = api::workflow(self.id, None).await;
+            if let Ok(detail) = &found
+                && let Some(Some((revision, sent))) = self.unanswered.try_get_value()
+                && sent == detail.drawing
+            {
+                // It was ours, and only the answer was lost.
+                self.saved(detail.version, revision);
+                return;
+            }
             let _gone = self.state.try_update(|state| {
                 if let (SaveState::Conflict { theirs, newest }, Ok(detail)) = (state, found) {
                     *newest = detail.version;

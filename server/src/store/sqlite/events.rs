@@ -42,20 +42,22 @@ pub(super) async fn head(readers: &SqlitePool) -> Result<u64, StoreError> {
     Ok(head.and_then(|head| u64::try_from(head).ok()).unwrap_or(0))
 }
 
-/// Every event of a run behind the one given, in order.
+/// At most so many events of a run behind the one given, in order.
 pub(super) async fn of_run(
     readers: &SqlitePool,
     run: RunId,
     after_run_seq: u64,
+    most: u32,
 ) -> Result<Vec<Event>, StoreError> {
     let rows = sqlx::query(
         "SELECT seq, run_seq, timestamp, event_type, topic, workflow_id, run_id, task,
                 source_agent_id, severity, data
          FROM events INDEXED BY events_by_run
-         WHERE run_id = ?1 AND run_seq > ?2 ORDER BY run_seq",
+         WHERE run_id = ?1 AND run_seq > ?2 ORDER BY run_seq LIMIT ?3",
     )
     .bind(run.to_string())
     .bind(int(after_run_seq))
+    .bind(i64::from(most))
     .fetch_all(readers)
     .await?;
     rows.iter()

@@ -220,7 +220,7 @@ pub async fn events(
     let limit = asked.limit.unwrap_or(Limit::DEFAULT).0 as usize;
     let found = state
         .log
-        .run_events(id, after)
+        .run_events(id, after, limit as u32 + 1)
         .await
         .map_err(log::problem)?;
     let mut frames = found.ok_or_else(|| Problem::not_found("There is no such run."))?;

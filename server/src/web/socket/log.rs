@@ -25,11 +25,12 @@ pub trait LogReader: Send + Sync + 'static {
         limit: u32,
         patterns: &[String],
     ) -> Result<(Vec<EventFrame>, u64), StoreError>;
-    /// Events of a run behind `after_run_seq`, in order; `None` when there is no such run.
+    /// At most so many events of a run behind `after_run_seq`, in order; `None` when there is no such run.
     async fn run_events(
         &self,
         run: RunId,
         after_run_seq: u64,
+        most: u32,
     ) -> Result<Option<Vec<EventFrame>>, StoreError>;
 }
 
@@ -59,11 +60,12 @@ impl LogReader for StoredLog {
         &self,
         run: RunId,
         after_run_seq: u64,
+        most: u32,
     ) -> Result<Option<Vec<EventFrame>>, StoreError> {
         if self.0.run_origin(run).await?.is_none() {
             return Ok(None);
         }
-        let events = self.0.run_events(run, after_run_seq).await?;
+        let events = self.0.run_events(run, after_run_seq, most).await?;
         Ok(Some(events.iter().map(Event::to_frame).collect()))
     }
 }

@@ -280,7 +280,13 @@ impl Backend for FakeBackend {
             head: 9,
             now: Timestamp(1_000),
             agents: vec![],
+            written: vec![],
         })
+    }
+
+    async fn written(&self, _: &Actor, _: RunId) -> Result<Vec<Delta>, ApiError> {
+        self.works()?;
+        Ok(vec![])
     }
 
     async fn cancel_run(&self, _: &Actor, id: RunId) -> Result<(), ApiError> {
@@ -440,6 +446,7 @@ impl LogReader for FakeLog {
         &self,
         run: RunId,
         after_run_seq: u64,
+        most: u32,
     ) -> Result<Option<Vec<EventFrame>>, StoreError> {
         self.works()?;
         let frames = self.frames.lock().expect("lock");
@@ -454,6 +461,7 @@ impl LogReader for FakeLog {
             of_run
                 .into_iter()
                 .filter(|frame| frame.run_seq > Some(after_run_seq))
+                .take(most as usize)
                 .cloned()
                 .collect(),
         ))

@@ -62,12 +62,27 @@ async fn what_was_appended_is_read_back() {
         .filter(|event| event.fact.run().is_some())
         .cloned()
         .collect();
-    assert_eq!(store.run_events(run(1), 0).await.expect("readable"), of_run);
     assert_eq!(
-        store.run_events(run(1), 3).await.expect("readable"),
+        store
+            .run_events(run(1), 0, u32::MAX)
+            .await
+            .expect("readable"),
+        of_run
+    );
+    assert_eq!(
+        store
+            .run_events(run(1), 3, u32::MAX)
+            .await
+            .expect("readable"),
         of_run[3..]
     );
-    assert_eq!(store.run_events(run(2), 0).await.expect("readable"), []);
+    assert_eq!(
+        store
+            .run_events(run(2), 0, u32::MAX)
+            .await
+            .expect("readable"),
+        []
+    );
     let frames: Vec<_> = batch.iter().map(Event::to_frame).collect();
     assert_eq!(
         store.frames_after(0, 100, &[]).await.expect("readable"),

@@ -121,7 +121,10 @@ async fn check(store: &SqliteStore, kept: &[Event], agents: &BTreeMap<AgentId, A
             .cloned()
             .collect();
         assert_eq!(
-            store.run_events(run(number), 0).await.expect("readable"),
+            store
+                .run_events(run(number), 0, u32::MAX)
+                .await
+                .expect("readable"),
             of_run
         );
     }

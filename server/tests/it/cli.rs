@@ -1,0 +1,195 @@
+//! The program as people and scripts call it.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Shell {
+    directory: TempDir,
+}
+
+impl Shell {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        // What a build puts there does not matter here.
+        std::fs::create_dir_all(directory.path().join("site/pkg")).expect("a directory");
+        Self { directory }
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_troupe"));
+        command
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .env("TROUPE_DATA", self.directory.path().join("data"))
+            .env("TROUPE_REHEARSAL_TPS", "0")
+            .env("TROUPE_LOG", "warn")
+            .env("TROUPE_SITE", self.directory.path().join("site"))
+            .current_dir(self.directory.path());
+        command
+    }
+
+    fn troupe(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().expect("it runs")
+    }
+}
+
+fn flow(nodes: Value, edges: Value) -> String {
+    json!({ "troupe": 1, "name": "From a shell", "nodes": nodes, "edges": edges }).to_string()
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn run_prints_the_output_alone() {
+    let shell = Shell::new();
+    let file = shell.file(
+        "hello.json",
+        r#"{"troupe":1,"name":"x","inputs":[{"name":"who","type":"string","default":"you"}],
+            "nodes":[{"id":"out","kind":"output","value":"Hello, {{ input.who }}"}],"edges":[]}"#,
+    );
+    let file = file.to_str().expect("a path");
+    let (code, out, error) = said(&shell.troupe(&["run", file]));
+    assert_eq!((code, out.as_str()), (Some(0), "Hello, you\n"), "{error}");
+    shell.file("input.json", r#"{"who":"all"}"#);
+    let (code, out, error) = said(&shell.troupe(&["run", file, "--input", "@input.json"]));
+    assert_eq!((code, out.as_str()), (Some(0), "Hello, all\n"), "{error}");
+}
+
+#[test]
+fn run_says_how_it_ended() {
+    let shell = Shell::new();
+    let failing = flow(
+        json!([{ "id": "a", "kind": "transform", "template": "{{ 1 // 0 }}" }]),
+        json!([]),
+    );
+    let file = shell.file("failing.json", &failing);
+    let (code, out, error) =
+        said(&shell.troupe(&["run", file.to_str().expect("a path"), "--json"]));
+    assert_eq!(code, Some(1), "{error}");
+    let report: Value = serde_json::from_str(&out).expect("one JSON object");
+    assert_eq!(
+        (&report["status"], &report["error"]["task"]),
+        (&json!("failed"), &json!("a"))
+    );
+
+    for bad in [
+        "{",
+        "[]",
+        &flow(json!([{ "id": "a", "kind": "sing" }]), json!([])),
+    ] {
+        let file = shell.file("bad.json", bad);
+        for verb in ["run", "check"] {
+            let (code, out, error) = said(&shell.troupe(&[verb, file.to_str().expect("a path")]));
+            assert_eq!(code, Some(2), "{verb} {bad}: {out}{error}");
+            assert!(
+                !out.is_empty() || !error.is_empty(),
+                "{verb} {bad} says why"
+            );
+        }
+    }
+    assert_eq!(
+        shell.troupe(&["run", "not-there.json"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn run_follows_more_than_fits_a_queue() {
+    let shell = Shell::new();
+    let agents: Vec<Value> = (0..400)
+        .map(|n| json!({ "id": format!("a{n}"), "kind": "agent", "prompt": "Hi", "capabilities": [] }))
+        .collect();
+    let file = shell.file("wide.json", &flow(json!(agents), json!([])));
+    let (code, out, error) =
+        said(&shell.troupe(&["run", file.to_str().expect("a path"), "--json"]));
+    assert_eq!(code, Some(0), "{error}");
+    let report: Value = serde_json::from_str(&out).expect("one JSON object");
+    assert_eq!(report["tasks"].as_array().map(Vec::len), Some(400));
+    assert_eq!(
+        (&report["status"], &report["simulated"]),
+        (&json!("succeeded"), &json!(true))
+    );
+}
+
+#[test]
+fn check_lists_everything_that_is_wrong() {
+    let shell = Shell::new();
+    let broken = flow(
+        json!([
+            { "id": "a", "kind": "transform", "template": "{{ nodes.nobody.output }}" },
+            { "id": "b", "kind": "transform" }
+        ]),
+        json!([{ "from": "a", "to": "b" }, { "from": "b", "to": "a" }]),
+    );
+    let mut check = shell
+        .command()
+        .args(["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    check
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(broken.as_bytes())
+        .expect("written");
+    let (code, out, _) = said(&check.wait_with_output().expect("it ends"));
+    assert_eq!(code, Some(2));
+    for word in ["cycle", "nobody", "template"] {
+        assert!(out.contains(word), "{word} is named: {out}");
+    }
+}
+
+#[test]
+fn doctor_looks_at_what_is_there() {
+    let shell = Shell::new();
+    let (code, out, error) = said(&shell.troupe(&["doctor"]));
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("sqlite") && out.contains("rehearsal"), "{out}");
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_ends_cleanly_at_a_signal() {
+    let shell = Shell::new();
+    let mut serve = shell
+        .command()
+        .args(["serve", "--addr", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(serve.stdout.take().expect("a pipe")).lines();
+    let first = lines.next().expect("a line").expect("text");
+    assert!(first.contains("http://127.0.0.1:"), "{first}");
+    let killed = Command::new("kill")
+        .args(["-TERM", &serve.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    assert_eq!(serve.wait().expect("it ends").code(), Some(0));
+
+    // Beyond this machine it serves nobody.
+    let refused = shell.troupe(&["serve", "--addr", "0.0.0.0:0"]);
+    let (code, _, error) = said(&refused);
+    assert_ne!(code, Some(0));
+    assert!(error.contains("127.0.0.1"), "{error}");
+}
