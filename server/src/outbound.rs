@@ -6,7 +6,7 @@
 //! anything but http and https · proxies, cookies that are remembered, decompression, hidden retries · printing or
 //! logging the value of a header. No model is called from here; that stays under `llm/`.
 //!
-//! Reading order: [`guard`] (where a request may go) · [`ask`] (what may be sent) · `clients` and `hop` (one connection) ·
+//! Reading order: [`guard`] (where a request may go) · `ask` (what may be sent) · `clients` and `hop` (one connection) ·
 //! `answer` (what comes back) · [`error`] (what is told when it does not work).
 
 pub mod address;

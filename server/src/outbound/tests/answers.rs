@@ -60,7 +60,7 @@ async fn bodies_are_read_as_wanted() {
         (
             "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
             Wants::Json,
-            "200",
+            "204 null",
         ),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n".to_owned(),
@@ -78,12 +78,6 @@ async fn bodies_are_read_as_wanted() {
             "200 \"hi\"",
         ),
     ] {
-        let end = end.replace("200", &raw[9..12]);
-        let end = if raw.contains("204") {
-            "204 null".to_owned()
-        } else {
-            end
-        };
         assert_eq!(answer(&raw, wants).await, end, "{raw}");
     }
 }

@@ -106,27 +106,16 @@ async fn every_redirect_is_looked_at() {
         ("http://user:pass@127.0.0.3/", "user name or password"),
         ("http://a.test\\@127.0.0.3/", "backslash"),
         ("http://[fe80::1%25eth0]/", "invalid IPv6"),
-        ("http:", "127.0.0.2:"),
     ] {
         for status in [301, 302, 303, 307, 308] {
             let server = Server::answering("127.0.0.2", &[&moved(status, location)]).await;
             let inside = vec!["10.0.0.1".parse().expect("an address")];
             let outbound = outbound(FixedResolver::of([("inside.test", inside)]), small());
             let request = post(&server.url("/a"), "payload", &[]);
-            let answer = outbound.request(request, CancellationToken::new());
-            let told = told(
-                &tokio::time::timeout(Duration::from_secs(5), answer)
-                    .await
-                    .unwrap_or(Err(TaskError::passing(
-                        "hung",
-                        "the one answer of 127.0.0.2: was used up",
-                    ))),
-            );
+            let told = told(&outbound.request(request, CancellationToken::new()).await);
             assert!(told.contains(reason), "{status} {location}: {told}");
-            if location != "http:" {
-                assert!(told.starts_with("lasting http_"), "{told}");
-                assert!(told.contains("http://127.0.0.2:"), "who redirected: {told}");
-            }
+            assert!(told.starts_with("lasting http_"), "{told}");
+            assert!(told.contains("http://127.0.0.2:"), "who redirected: {told}");
         }
     }
     assert!(victim.requests().is_empty());
