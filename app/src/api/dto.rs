@@ -1,11 +1,14 @@
 //! What travels between pages and server besides the domain's own types. Units and meaning stand at
 //! each field; unknown values are `None`, never 0 or "".
 
+use std::collections::BTreeMap;
+
 use domain::{
     agent::Agent,
     frame::{Delta, EventFrame, Metrics},
     graph::{Drawing, Problem},
-    id::{AgentId, RunId, WorkflowId},
+    id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
+    message::Message,
     money::MicroUsd,
     run::Run,
     time::Timestamp,
@@ -146,6 +149,58 @@ pub struct Accepted {
     pub seq: u64,
 }
 
+/// A run to be taken up again. With the run alone, the same run goes on from what failed; with any
+/// of the others a new run begins that names this one as its parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetryRun {
+    /// Which run.
+    pub run: RunId,
+    /// Do this step and all behind it again, keeping the results of the others.
+    #[serde(default)]
+    pub from: Option<NodeId>,
+    /// What the new run is given; `None`: what this one was given.
+    #[serde(default)]
+    pub input: Option<Value>,
+    /// In the newest version of the workflow; refused where a finished step that is kept has changed.
+    #[serde(default)]
+    pub newest: bool,
+    /// A start with the same key is the same start.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+}
+
+/// One step to be run alone, in the version and with the input of a run that was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunNode {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub node: NodeId,
+    /// Outputs of other steps that it reads.
+    #[serde(default)]
+    pub pins: BTreeMap<NodeId, Value>,
+    /// A start with the same key is the same start.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+}
+
+/// What a person answers to a task that waits for one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GivenAnswer {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskName,
+    /// `approved` or `rejected`; for an unknown end `succeeded`, `retry` or `failed`.
+    pub port: PortName,
+    /// A remark; may be empty.
+    #[serde(default)]
+    pub comment: String,
+    /// Whatever belongs to it; the output, where an unknown end is said to have succeeded.
+    #[serde(default)]
+    pub data: Value,
+}
+
 /// Which runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -243,6 +298,38 @@ pub struct AgentDetail {
     pub events: Vec<EventFrame>,
 }
 
+/// A message that an agent received or sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentMessage {
+    /// Its place in the log.
+    pub seq: u64,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Who receives it: this copy of it.
+    pub to: AgentName,
+    /// What was written, and by whom.
+    pub message: Message,
+}
+
+/// A task that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PersonWait {
+    /// The run.
+    pub run: RunId,
+    /// Name of its workflow.
+    pub workflow_name: String,
+    /// The task.
+    pub task: TaskName,
+    /// What people call the step.
+    pub title: String,
+    /// `waiting` for an approval, `unknown` for an end that nobody knows.
+    pub status: String,
+    /// What is asked; `None` for an unknown end.
+    pub message: Option<String>,
+    /// Until when an answer counts; `None`: for ever.
+    pub until: Option<Timestamp>,
+}
+
 /// Which events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -288,6 +375,8 @@ pub struct Overview {
     pub metrics: Metrics,
     /// Runs that are not at their end, newest first (at most 50).
     pub live_runs: Vec<RunSummary>,
+    /// Tasks of live runs that wait for a person (at most 50).
+    pub waiting: Vec<PersonWait>,
     /// Runs that ended lately, newest first (at most 10).
     pub recent_runs: Vec<RunSummary>,
     /// Live agents (at most 200).

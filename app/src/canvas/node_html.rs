@@ -16,6 +16,7 @@ use super::{
     scene::OutPort,
     status,
 };
+use crate::words;
 
 /// Everything that a node's markup depends on.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +99,19 @@ pub const ATTRIBUTES: [(&str, WriteAttribute); 10] = [
 pub fn node_inner(view: &NodeView<'_>, out: &mut String) {
     match view.kind {
         Some(Kind::Note) => note_body(view, out),
-        Some(Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output) | None => {
+        Some(
+            Kind::Agent
+            | Kind::Transform
+            | Kind::Branch
+            | Kind::Map
+            | Kind::Loop
+            | Kind::Http
+            | Kind::Approval
+            | Kind::Wait
+            | Kind::Workflow
+            | Kind::Output,
+        )
+        | None => {
             step_body(view, out);
         }
     }
@@ -297,6 +310,36 @@ fn write_line(view: &NodeView<'_>, out: &mut String) {
             }
             None => escape(first_line(node.text("condition").unwrap_or_default()), out),
         },
+        Some(Kind::Map) => {
+            out.push_str("each of ");
+            escape(first_line(node.text("items").unwrap_or_default()), out);
+            steps_inside(node, out);
+        }
+        Some(Kind::Loop) => {
+            match node
+                .text("until")
+                .map(first_line)
+                .filter(|until| !until.is_empty())
+            {
+                Some(until) => {
+                    out.push_str("until ");
+                    escape(until, out);
+                }
+                None => out.push_str("every round"),
+            }
+            steps_inside(node, out);
+        }
+        Some(Kind::Http) => {
+            escape(cut(node.text("method").unwrap_or("GET"), MOST_TEXT), out);
+            out.push(' ');
+            escape(first_line(node.text("url").unwrap_or_default()), out);
+        }
+        Some(Kind::Approval) => escape(first_line(node.text("message").unwrap_or_default()), out),
+        Some(Kind::Wait) => match node.keys.get("duration_ms").and_then(Value::as_u64) {
+            Some(ms) => out.push_str(&words::duration(ms)),
+            None => escape(first_line(node.text("until").unwrap_or_default()), out),
+        },
+        Some(Kind::Workflow) => escape(first_line(node.text("workflow").unwrap_or_default()), out),
         Some(Kind::Output) => escape(first_line(node.text("value").unwrap_or_default()), out),
         Some(Kind::Note) => {}
         None => {
@@ -304,6 +347,14 @@ fn write_line(view: &NodeView<'_>, out: &mut String) {
             escape(cut(&node.kind, MOST_TEXT), out);
         }
     }
+}
+
+/// How many steps the body of a map or loop has.
+fn steps_inside(node: &DrawnNode, out: &mut String) {
+    let body = node.keys.get("body").and_then(|body| body.get("nodes"));
+    let steps = body.and_then(Value::as_array).map_or(0, Vec::len);
+    // `write!` into a String cannot fail.
+    let _ = write!(out, " · {steps} inside");
 }
 
 /// Whether the node is switched off.
@@ -364,6 +415,22 @@ pub fn kind_glyph(kind: Option<Kind>) -> &'static str {
         }
         Some(Kind::Branch) => {
             r#"<path d="M2.5 8H6l4-4h3.5M6 8l4 4h3.5"/><path d="m11.5 2 2 2-2 2M11.5 10l2 2-2 2"/>"#
+        }
+        Some(Kind::Map) => {
+            r#"<rect x="2.5" y="5.5" width="8" height="8" rx="1"/><path d="M5.5 5.5v-3h8v8h-3"/><path d="M5 9.500h3"/>"#
+        }
+        Some(Kind::Loop) => {
+            r#"<path d="M13 8a5 5 0 1 1-1.500-3.600"/><path d="M13 2.500v2.500h-2.500"/>"#
+        }
+        Some(Kind::Http) => {
+            r#"<circle cx="8" cy="8" r="5.5"/><path d="M2.5 8h11M8 2.5c-3.300 3.500-3.300 7.500 0 11 3.300-3.500 3.300-7.500 0-11"/>"#
+        }
+        Some(Kind::Approval) => {
+            r#"<circle cx="6" cy="5" r="2.500"/><path d="M1.750 13.500c.4-3 2-4.500 4.250-4.500"/><path d="m8.500 11.500 2 2 4-4.500"/>"#
+        }
+        Some(Kind::Wait) => r#"<circle cx="8" cy="8" r="5.5"/><path d="M8 4.500V8l2.500 1.500"/>"#,
+        Some(Kind::Workflow) => {
+            r#"<rect x="2" y="2.5" width="5" height="4" rx="1"/><rect x="9" y="9.5" width="5" height="4" rx="1"/><path d="M4.500 6.500v5H9"/>"#
         }
         Some(Kind::Output) => r#"<path d="M4 14V2.5h8.5L10.5 6l2 3.5H4"/>"#,
         Some(Kind::Note) => {

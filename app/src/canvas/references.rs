@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use domain::{
     expression::{ExpressionError, Names},
-    graph::{DrawnNode, Form, Source},
+    graph::{Drawing, DrawnNode, Form, Source},
     kind::KeyType,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::document::body_value;
 
 /// How a key's text is to be read, where it is all one text.
 fn form_of(holds: KeyType) -> Option<Form> {
@@ -22,12 +24,16 @@ fn form_of(holds: KeyType) -> Option<Form> {
         | KeyType::Integer { .. }
         | KeyType::Number { .. }
         | KeyType::Flag
+        | KeyType::FlagOn
         | KeyType::Choice(_)
         | KeyType::Words
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Schema
         | KeyType::Cases
+        | KeyType::Body
+        | KeyType::Fields
+        | KeyType::Workflow
         | KeyType::Retry => None,
     }
 }
@@ -51,6 +57,8 @@ pub fn rename(node: &DrawnNode, old: &str, new: &str) -> Result<Option<DrawnNode
         let next = match form_of(spec.holds) {
             Some(form) => rename_value(value, form, old, new),
             None if spec.holds == KeyType::Cases => rename_cases(value, old, new),
+            None if spec.holds == KeyType::Fields => rename_fields(value, old, new),
+            None if spec.holds == KeyType::Body => rename_body(value, old, new),
             None => Ok(None),
         };
         if let Some(next) = next.map_err(|()| refused())? {
@@ -66,11 +74,6 @@ pub fn rename(node: &DrawnNode, old: &str, new: &str) -> Result<Option<DrawnNode
 /// Nodes whose outputs `node` reads, as far as its texts can be read.
 pub fn nodes_named_by(node: &DrawnNode) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut read = |value: &Value, form| {
-        if let Some(Ok(names)) = value.as_str().map(|text| names(text, form)) {
-            found.extend(names.nodes);
-        }
-    };
     let Some(kind) = node.known_kind() else {
         return found;
     };
@@ -79,17 +82,30 @@ pub fn nodes_named_by(node: &DrawnNode) -> BTreeSet<String> {
             continue;
         };
         match form_of(spec.holds) {
-            Some(form) => read(value, form),
+            Some(form) => found.extend(read_by(value, form)),
             None if spec.holds == KeyType::Cases => {
                 let cases = value.as_array().into_iter().flatten();
                 cases
                     .filter_map(|case| case.get("when"))
-                    .for_each(|when| read(when, Form::Expression));
+                    .for_each(|when| found.extend(read_by(when, Form::Expression)));
             }
+            None if spec.holds == KeyType::Fields => {
+                let fields = value.as_object().into_iter().flatten();
+                fields.for_each(|(_, value)| found.extend(read_by(value, Form::Template)));
+            }
+            None if spec.holds == KeyType::Body => found.extend(nodes_around(value)),
             None => {}
         }
     }
     found
+}
+
+/// Nodes that one text reads; none where it is no text or cannot be read.
+fn read_by(value: &Value, form: Form) -> BTreeSet<String> {
+    match value.as_str().map(|text| names(text, form)) {
+        Some(Ok(names)) => names.nodes,
+        Some(Err(_)) | None => BTreeSet::new(),
+    }
 }
 
 /// How an expression reads the output of a node.
@@ -127,6 +143,50 @@ fn rename_cases(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()
         }
     }
     Ok(changed.then_some(next))
+}
+
+fn rename_fields(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()> {
+    let mut next = value.clone();
+    let mut changed = false;
+    for field in next.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(text) = rename_value(field, Form::Template, old, new)? {
+            *field = text;
+            changed = true;
+        }
+    }
+    Ok(changed.then_some(next))
+}
+
+/// A body sees the steps around it, but for those whose name one of its own has.
+fn rename_body(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()> {
+    let Ok((mut body, _)) = Drawing::body(value) else {
+        return Ok(None);
+    };
+    if body.node(old).is_some() {
+        return Ok(None);
+    }
+    let hides = body.node(new).is_some();
+    let mut changed = false;
+    for node in &mut body.nodes {
+        if let Some(renamed) = rename(node, old, new).map_err(|_| ())? {
+            // The new name would mean another step in there.
+            if hides {
+                return Err(());
+            }
+            *node = renamed;
+            changed = true;
+        }
+    }
+    Ok(changed.then(|| body_value(&body)))
+}
+
+/// Nodes around a body that it reads.
+fn nodes_around(value: &Value) -> BTreeSet<String> {
+    let Ok((body, _)) = Drawing::body(value) else {
+        return BTreeSet::new();
+    };
+    let named = body.nodes.iter().flat_map(nodes_named_by);
+    named.filter(|id| body.node(id).is_none()).collect()
 }
 
 fn rename_text(text: &str, form: Form, old: &str, new: &str) -> Result<Option<String>, ()> {

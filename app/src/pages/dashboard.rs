@@ -41,6 +41,9 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::TurnCompleted { .. }
             | TaskEvent::Retrying { .. }
             | TaskEvent::Waiting { .. }
+            | TaskEvent::Answered { .. }
+            | TaskEvent::Unknown { .. }
+            | TaskEvent::Opened { .. }
             | TaskEvent::Completed { .. }
             | TaskEvent::Failed { .. }
             | TaskEvent::Skipped { .. }

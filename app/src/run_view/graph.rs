@@ -99,6 +99,7 @@ fn goes_on(state: &TaskState) -> bool {
         TaskState::Assigned { .. } | TaskState::Running { .. } | TaskState::Waiting { .. } => true,
         TaskState::Blocked
         | TaskState::Ready { .. }
+        | TaskState::Unknown { .. }
         | TaskState::Succeeded { .. }
         | TaskState::Failed { .. }
         | TaskState::Skipped { .. }

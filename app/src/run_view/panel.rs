@@ -246,7 +246,8 @@ fn Output(shown: Shown) -> impl IntoView {
             | TaskState::Ready { .. }
             | TaskState::Assigned { .. }
             | TaskState::Running { .. }
-            | TaskState::Waiting { .. },
+            | TaskState::Waiting { .. }
+            | TaskState::Unknown { .. },
         ) => view! { <p class="muted">"There is no output yet. It appears here when the task is done."</p> }.into_any(),
         Some(TaskState::Skipped { .. } | TaskState::Cancelled) | None => {
             view! { <p class="muted">"There is no output: the task was never finished."</p> }.into_any()

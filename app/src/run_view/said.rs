@@ -2,7 +2,8 @@
 
 use domain::{
     graph::{Drawing, DrawnNode},
-    run::{Run, SkipReason, Task, TaskState, Tokens, Waiting},
+    kind::Kind,
+    run::{AttemptState, Run, SkipReason, Task, TaskState, Tokens, Waiting},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -64,24 +65,64 @@ pub fn why(run: &Run, drawing: &Drawing, task: &Task, now: Timestamp) -> Option<
             who(drawing.node(task.node.as_str()))
         )),
         TaskState::Assigned { .. } => Some("Is being taken up by its agent.".to_owned()),
-        TaskState::Waiting {
-            reason: Waiting::Timer,
-            until,
-        } => Some(match until {
-            Some(until) if *until > now => {
-                format!("Next try in {}.", words::elapsed(until.ms_since(now) + 999))
-            }
-            Some(_) | None => "The next try begins at any moment.".to_owned(),
-        }),
+        TaskState::Waiting { reason, until } => Some(waits(task, *reason, *until, now)),
         TaskState::Skipped {
             reason: SkipReason::NotTaken,
         } => Some("Was not needed: no way that leads here was taken.".to_owned()),
         TaskState::Skipped {
             reason: SkipReason::Disabled,
         } => Some("Was passed over: the step is disabled in the workflow.".to_owned()),
+        TaskState::Skipped {
+            reason: SkipReason::NotAsked,
+        } => Some("Was left out: this run is one of a single other step.".to_owned()),
         TaskState::Cancelled => Some("Was stopped together with its run.".to_owned()),
+        TaskState::Unknown { .. } => Some(
+            "Was cut off, and may have happened or not. It must not happen twice, so a person decides."
+                .to_owned(),
+        ),
+        TaskState::Succeeded { .. } if task.reused => {
+            Some("Its result was taken over: the step was not done again.".to_owned())
+        }
         TaskState::Running { .. } | TaskState::Succeeded { .. } | TaskState::Failed { .. } => None,
     }
+}
+
+/// What a task waits for, and how long at most.
+fn waits(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Timestamp) -> String {
+    let left = left(until, now);
+    match (reason, left) {
+        (Waiting::Timer, Some(left)) if is_wait(task) => format!("Goes on in {left}."),
+        (Waiting::Timer, None) if is_wait(task) => "Goes on at any moment.".to_owned(),
+        (Waiting::Timer, Some(left)) => format!("Next try in {left}."),
+        (Waiting::Timer | Waiting::Provider, None) => {
+            "The next try begins at any moment.".to_owned()
+        }
+        (Waiting::Provider, Some(left)) => {
+            format!("The provider asked for a longer wait. Next try in {left}.")
+        }
+        (Waiting::Approval, Some(left)) => {
+            format!("Waits for a person's answer, for {left} more at most.")
+        }
+        (Waiting::Approval, None) => "Waits for a person's answer.".to_owned(),
+        (Waiting::Run, Some(left)) => {
+            format!("Waits for the end of its child run, for {left} more at most.")
+        }
+        (Waiting::Run, None) => "Waits for the end of its child run.".to_owned(),
+    }
+}
+
+/// What is left until a moment to come, in whole seconds.
+fn left(until: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let until = until.filter(|until| *until > now)?;
+    Some(words::elapsed(until.ms_since(now) + 999))
+}
+
+/// Whether waiting is the step itself, and not a pause between two tries.
+fn is_wait(task: &Task) -> bool {
+    Kind::parse(&task.kind) == Some(Kind::Wait)
+        && task
+            .open_attempt()
+            .is_some_and(|open| open.state == AttemptState::Running)
 }
 
 /// How long a task takes so far, or took: whole seconds while it goes on. `None` before it began.
@@ -117,18 +158,19 @@ pub fn tokens_in_detail(tokens: Tokens) -> String {
 pub fn note(task: &Task, now: Timestamp) -> String {
     let waits = match &task.state {
         TaskState::Ready { .. } => Some("waits for an agent".to_owned()),
-        TaskState::Waiting {
-            reason: Waiting::Timer,
-            until,
-        } => {
-            let left = until
-                .map(|until| until.ms_since(now))
-                .filter(|left| *left > 0);
-            Some(left.map_or_else(
-                || "tries again".to_owned(),
-                |left| format!("again in {}", words::elapsed(left + 999)),
-            ))
+        TaskState::Waiting { reason, until } => {
+            let left = left(*until, now);
+            Some(match (reason, left) {
+                (Waiting::Timer, Some(left)) if is_wait(task) => format!("{left} left"),
+                (Waiting::Timer, None) if is_wait(task) => "goes on".to_owned(),
+                (Waiting::Timer | Waiting::Provider, Some(left)) => format!("again in {left}"),
+                (Waiting::Timer | Waiting::Provider, None) => "tries again".to_owned(),
+                (Waiting::Approval, Some(left)) => format!("waits for you, {left} left"),
+                (Waiting::Approval, None) => "waits for you".to_owned(),
+                (Waiting::Run, Some(_) | None) => "waits for its run".to_owned(),
+            })
         }
+        TaskState::Unknown { .. } => Some("waits for you".to_owned()),
         TaskState::Blocked
         | TaskState::Assigned { .. }
         | TaskState::Running { .. }

@@ -386,7 +386,16 @@ impl Editor {
 pub fn size_of_new(kind: Kind) -> (f64, f64) {
     match kind {
         Kind::Note => NOTE_SIZE,
-        Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output => drawn_size(&DrawnNode {
+        Kind::Agent
+        | Kind::Transform
+        | Kind::Branch
+        | Kind::Map
+        | Kind::Loop
+        | Kind::Http
+        | Kind::Approval
+        | Kind::Wait
+        | Kind::Workflow
+        | Kind::Output => drawn_size(&DrawnNode {
             kind: kind.name().into(),
             ..DrawnNode::default()
         }),

@@ -38,7 +38,8 @@ pub fn KeyField(
         Callback::new(move |value: Option<Value>| editor.set_key(&node, spec.name, value))
     };
     let control = match spec.holds {
-        KeyType::Flag => view! { <FlagField id=id.clone() value put/> }.into_any(),
+        KeyType::Flag => view! { <FlagField id=id.clone() missing=false value put/> }.into_any(),
+        KeyType::FlagOn => view! { <FlagField id=id.clone() missing=true value put/> }.into_any(),
         KeyType::Choice(words) => view! { <ChoiceField id=id.clone() words value put/> }.into_any(),
         KeyType::Cases => view! { <CasesField id=id.clone() value put/> }.into_any(),
         KeyType::Retry => view! { <RetryField id=id.clone() value put/> }.into_any(),
@@ -51,6 +52,9 @@ pub fn KeyField(
         | KeyType::Words
         | KeyType::Model
         | KeyType::AgentName
+        | KeyType::Workflow
+        | KeyType::Body
+        | KeyType::Fields
         | KeyType::Schema => {
             view! { <TextField editor id=id.clone() node holds=spec.holds value put wrong/> }
                 .into_any()
@@ -106,12 +110,14 @@ fn TextField(
     let help_id = format!("{id}-help");
     let rows = match holds {
         KeyType::Template => 7,
-        KeyType::Text | KeyType::Schema => 5,
+        KeyType::Text | KeyType::Schema | KeyType::Body | KeyType::Fields => 5,
         KeyType::Expression => 2,
         KeyType::Line
         | KeyType::Integer { .. }
         | KeyType::Number { .. }
         | KeyType::Flag
+        | KeyType::FlagOn
+        | KeyType::Workflow
         | KeyType::Choice(_)
         | KeyType::Words
         | KeyType::Model
@@ -124,6 +130,7 @@ fn TextField(
         let list = match holds {
             KeyType::Model => Some("known-models"),
             KeyType::AgentName => Some("known-agents"),
+            KeyType::Workflow => Some("known-workflows"),
             _ => None,
         };
         return view! {
@@ -225,6 +232,8 @@ fn insert_at_caret(area: &HtmlTextAreaElement, piece: &str) {
 #[component]
 fn FlagField(
     id: String,
+    /// What a missing key means.
+    missing: bool,
     value: Signal<Option<Value>>,
     put: Callback<Option<Value>>,
 ) -> impl IntoView {
@@ -233,8 +242,11 @@ fn FlagField(
             id=id.clone()
             type="checkbox"
             aria-describedby=format!("{id}-help")
-            prop:checked=move || value.get() == Some(Value::Bool(true))
-            on:change:target=move |event| put.run(event.target().checked().then_some(Value::Bool(true)))
+            prop:checked=move || value.get().and_then(|value| value.as_bool()).unwrap_or(missing)
+            on:change:target=move |event| {
+                let on = event.target().checked();
+                put.run((on != missing).then_some(Value::Bool(on)));
+            }
         />
     }
 }
