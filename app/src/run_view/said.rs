@@ -2,13 +2,17 @@
 
 use domain::{
     graph::{Drawing, DrawnNode},
+    id::TaskName,
     kind::Kind,
     run::{AttemptState, Run, SkipReason, Task, TaskState, Tokens, Waiting},
     time::Timestamp,
 };
 use serde_json::Value;
 
-use crate::words;
+use crate::{
+    run_view::{focus, rounds},
+    words,
+};
 
 /// Who may do a node, in words: `an agent with: review`, `the agent Ada`.
 pub fn who(node: Option<&DrawnNode>) -> String {
@@ -32,14 +36,15 @@ pub fn who(node: Option<&DrawnNode>) -> String {
 }
 
 /// Titles of the tasks before this one that are not at their end.
-pub fn awaited(run: &Run, drawing: &Drawing, task: &Task) -> Vec<String> {
+pub fn awaited(run: &Run, drawing: &Drawing, name: &TaskName, task: &Task) -> Vec<String> {
+    let round = rounds::prefix(name.as_str());
     let before = drawing
         .edges
         .iter()
         .filter(|edge| edge.target().0 == task.node.as_str())
         .map(|edge| edge.source().0);
     let mut titles: Vec<String> = before
-        .filter_map(|node| run.tasks.get(node))
+        .filter_map(|node| run.tasks.get(format!("{round}{node}").as_str()))
         .filter(|before| !before.state.is_settled())
         .map(|before| before.title.clone())
         .collect();
@@ -48,10 +53,14 @@ pub fn awaited(run: &Run, drawing: &Drawing, task: &Task) -> Vec<String> {
 }
 
 /// Why a task is where it is, where that needs a sentence; `None` where its state says it all.
-pub fn why(run: &Run, drawing: &Drawing, task: &Task, now: Timestamp) -> Option<String> {
+pub fn why(run: &Run, drawing: &Drawing, name: &TaskName, now: Timestamp) -> Option<String> {
+    let task = run.tasks.get(name)?;
     match &task.state {
         TaskState::Blocked => {
-            let before = awaited(run, drawing, task);
+            let before = rounds::within(drawing, name.as_str(), |drawing| {
+                awaited(run, drawing, name, task)
+            })
+            .unwrap_or_default();
             Some(if run.state.is_final() {
                 "Was never reached: the run ended before.".to_owned()
             } else if before.is_empty() {
@@ -62,7 +71,10 @@ pub fn why(run: &Run, drawing: &Drawing, task: &Task, now: Timestamp) -> Option<
         }
         TaskState::Ready { .. } => Some(format!(
             "Waits for {}.",
-            who(drawing.node(task.node.as_str()))
+            rounds::within(drawing, name.as_str(), |drawing| {
+                who(drawing.node(task.node.as_str()))
+            })
+            .unwrap_or_else(|| who(None))
         )),
         TaskState::Assigned { .. } => Some("Is being taken up by its agent.".to_owned()),
         TaskState::Waiting { reason, until } => Some(waits(task, *reason, *until, now)),
@@ -179,9 +191,11 @@ pub fn note(task: &Task, now: Timestamp) -> String {
         | TaskState::Skipped { .. }
         | TaskState::Cancelled => None,
     };
+    let rounds = (task.rounds > 0).then(|| words::plural(task.rounds.into(), "round", "rounds"));
     let cost = task.cost().filter(|cost| cost.0 > 0).map(words::money);
     let parts = [
         waits.or_else(|| took(task, now)),
+        rounds,
         tokens(task.tokens()),
         cost,
     ];
@@ -231,11 +245,7 @@ pub fn cost(run: &Run) -> String {
 /// What a run is about to the reader: `3 of 5 done, 1 running`.
 pub fn progress(run: &Run) -> String {
     let all = run.tasks.len() as u64;
-    let settled = run
-        .tasks
-        .values()
-        .filter(|task| task.state.is_settled())
-        .count() as u64;
+    let settled = u64::from(run.totals.settled);
     let at_work = run
         .tasks
         .values()
@@ -246,11 +256,12 @@ pub fn progress(run: &Run) -> String {
         words::count(settled),
         words::plural(all, "task", "tasks")
     );
-    if at_work > 0 {
-        format!("{done}, {} running", words::count(at_work))
-    } else {
-        done
-    }
+    let asking = focus::asking(run).count() as u64;
+    let parts = [(at_work, "running"), (asking, "waiting for you")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!(", {} {what}", words::count(count)));
+    std::iter::once(done).chain(parts).collect()
 }
 
 #[cfg(test)]
@@ -279,8 +290,8 @@ mod tests {
         for events in 0..=log().len() {
             let run = state_after(events);
             let now = Timestamp(1_500 + 1_000 * events as i64);
+            let why = why(&run, &drawing(), &name(task), now).unwrap_or_default();
             let task = &run.tasks[&name(task)];
-            let why = why(&run, &drawing(), task, now).unwrap_or_default();
             let line = [task.state.name(), &note(task, now), &why].join(" | ");
             if said.last() != Some(&line) {
                 said.push(line);
