@@ -2,6 +2,7 @@
 //! open. Copyable; parts read what they show and call `apply` for what they do.
 
 mod answers;
+mod inside;
 mod selecting;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -27,6 +28,8 @@ use crate::{
     },
     components::toast::{Toasts, use_toasts},
 };
+
+pub use self::inside::{Inside, Levels};
 
 /// How long nothing must change before a drawing is judged.
 const JUDGE_AFTER: Duration = Duration::from_millis(250);
@@ -97,6 +100,8 @@ pub struct Editor {
     pub selecting: RwSignal<bool>,
     /// Said to those who cannot see it.
     pub said: RwSignal<String>,
+    /// Where the drawing belongs, for what is inside of a map or loop.
+    inside: StoredValue<Option<Inside>>,
     toasts: Toasts,
 }
 
@@ -104,7 +109,13 @@ impl Editor {
     /// Begins with a drawing.
     pub fn new(drawing: Drawing) -> Self {
         let problems = domain::graph::problems::problems(&drawing);
-        let editor = Self {
+        let editor = Self::with(drawing, problems, None);
+        editor.judge_while_editing();
+        editor
+    }
+
+    fn with(drawing: Drawing, problems: Vec<Problem>, inside: Option<Inside>) -> Self {
+        Self {
             document: RwSignal::new(Document::new(drawing)),
             handle: CanvasHandle::default(),
             selection: RwSignal::new(Selection::Nothing),
@@ -116,10 +127,9 @@ impl Editor {
             locked: RwSignal::new(false),
             selecting: RwSignal::new(false),
             said: RwSignal::new(String::new()),
+            inside: StoredValue::new(inside),
             toasts: use_toasts(),
-        };
-        editor.judge_while_editing();
-        editor
+        }
     }
 
     /// Judges the drawing when nobody has changed it for a moment.
@@ -156,7 +166,9 @@ impl Editor {
             let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
             for problem in self.problems.read().iter() {
                 if let Some(node) = &problem.node {
-                    let (errors, warnings) = counts.entry(node.clone()).or_default();
+                    // What is wrong inside of a map or loop shows at that one.
+                    let node = node.split('.').next().unwrap_or(node);
+                    let (errors, warnings) = counts.entry(node.to_owned()).or_default();
                     match problem.severity {
                         Severity::Error => *errors += 1,
                         Severity::Warning => *warnings += 1,

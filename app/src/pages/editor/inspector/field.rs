@@ -1,13 +1,15 @@
 //! One key of a node as a field of the form.
 
-use domain::kind::{KeySpec, KeyType};
+use domain::kind::{KeySpec, KeyType, MAX_ATTEMPTS};
 use leptos::{html, prelude::*};
 use serde_json::{Map, Value, json};
 use web_sys::HtmlTextAreaElement;
 
 use super::{
+    body::BodyField,
+    rows::FieldsField,
     text::{area_html, read, shown},
-    upstream::{Name, names},
+    upstream::Name,
 };
 use crate::{
     components::{Button, ButtonLook, Field, Glyph, IconButton},
@@ -41,6 +43,10 @@ pub fn KeyField(
         KeyType::Flag => view! { <FlagField id=id.clone() missing=false value put/> }.into_any(),
         KeyType::FlagOn => view! { <FlagField id=id.clone() missing=true value put/> }.into_any(),
         KeyType::Choice(words) => view! { <ChoiceField id=id.clone() words value put/> }.into_any(),
+        KeyType::Body => {
+            view! { <BodyField editor id=id.clone() node value put wrong/> }.into_any()
+        }
+        KeyType::Fields => view! { <FieldsField id=id.clone() value put wrong/> }.into_any(),
         KeyType::Cases => view! { <CasesField id=id.clone() value put/> }.into_any(),
         KeyType::Retry => view! { <RetryField id=id.clone() value put/> }.into_any(),
         KeyType::Line
@@ -53,8 +59,6 @@ pub fn KeyField(
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Workflow
-        | KeyType::Body
-        | KeyType::Fields
         | KeyType::Schema => {
             view! { <TextField editor id=id.clone() node holds=spec.holds value put wrong/> }
                 .into_any()
@@ -78,7 +82,7 @@ fn problem_of(editor: Editor, node: &str, key: &str) -> Option<String> {
 
 /// Anything that is typed.
 #[component]
-fn TextField(
+pub fn TextField(
     editor: Editor,
     id: String,
     node: String,
@@ -177,7 +181,7 @@ fn TextField(
             on:input:target=move |event| typed(event.target().value())
         ></textarea>
         {chips.then(|| {
-            let list = Memo::new(move |_| NameList(editor.drawing(|drawing| names(drawing, &node))));
+            let list = Memo::new(move |_| NameList(editor.names(&node)));
             view! { <Chips list insert=Callback::new(insert)/> }
         })}
     }
@@ -355,7 +359,7 @@ fn free_port(rows: &[Value]) -> String {
 }
 
 const RETRY: [(&str, &str, i64, i64); 3] = [
-    ("attempts", "Tries in all", 1, 20),
+    ("attempts", "Tries in all", 1, MAX_ATTEMPTS),
     ("min_wait_ms", "First wait, ms", 0, 3_600_000),
     ("max_wait_ms", "Longest wait, ms", 0, 3_600_000),
 ];
