@@ -13,6 +13,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// The code of the error of an agent whose work crashed.
+pub const AGENT_CRASHED: &str = "agent_crashed";
+
 /// What an agent is made from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -78,7 +81,8 @@ pub enum AgentState {
         /// The attempt that still runs.
         on: Option<AttemptKey>,
     },
-    /// Its work crashed; it takes no work until a person brings it back.
+    /// Its work crashed, or its workspace could not be made; it takes no work until a person brings it
+    /// back, or, after a crash, a task that asks for it by name.
     Error {
         /// What happened.
         error: TaskError,
@@ -297,6 +301,18 @@ impl Agent {
     /// Every attempt that it is at.
     pub fn attempts(&self) -> impl Iterator<Item = &AttemptKey> {
         self.working_on().into_iter().chain(&self.also)
+    }
+
+    /// Whether it is in error because its work crashed, not because it has no workspace.
+    pub fn has_crashed(&self) -> bool {
+        match &self.state {
+            AgentState::Error { error } => error.code == AGENT_CRASHED,
+            AgentState::Spawning
+            | AgentState::Idle
+            | AgentState::Working { .. }
+            | AgentState::Paused { .. }
+            | AgentState::Terminated { .. } => false,
+        }
     }
 
     /// How many more tasks it could take on.

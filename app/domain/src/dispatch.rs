@@ -115,9 +115,6 @@ impl Roster {
         self.leave(agent.id);
         let held = match agent.state {
             AgentState::Spawning => Held::Coming,
-            // One that broke before it ever worked is not replaced until it is gone: what broke it
-            // (a full disk) would break the next one too, as fast as they can be spawned.
-            AgentState::Error { .. } if agent.on_demand && agent.attempts_done == 0 => Held::Coming,
             AgentState::Idle | AgentState::Working { .. } if agent.room() > 0 => {
                 Held::Free(agent.attempts().count())
             }
@@ -176,7 +173,7 @@ impl Roster {
             Who::Named(name) => self.free_by_name.get(name).copied(),
             Who::Capable(wanted) => {
                 let fit = |(has, group): &(&Vec<String>, &Group)| {
-                    !group.free.is_empty() && wanted.iter().all(|word| has.contains(word))
+                    !group.free.is_empty() && has_all(has, wanted)
                 };
                 let best = self.groups.iter().filter(fit);
                 let (_, group) = best.min_by_key(|(has, _)| has.len())?;
@@ -193,7 +190,7 @@ impl Roster {
             if missing == 0 {
                 break;
             }
-            if group.coming == 0 || !wanted.iter().all(|word| has.contains(word)) {
+            if group.coming == 0 || !has_all(has, wanted) {
                 continue;
             }
             let taken = promised.0.entry(has.clone()).or_default();
@@ -210,6 +207,11 @@ impl Promised {
     pub fn count(&mut self, capabilities: &[String]) {
         *self.0.entry(sorted(capabilities)).or_default() += 1;
     }
+}
+
+/// Whether sorted words hold all of those wanted.
+fn has_all(has: &[String], wanted: &[String]) -> bool {
+    wanted.iter().all(|word| has.binary_search(word).is_ok())
 }
 
 /// Capabilities as they are compared.

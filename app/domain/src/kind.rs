@@ -104,6 +104,12 @@ pub struct KeySpec {
 /// The longest a task may be asked to take or to wait, in milliseconds: 7 days.
 pub const MAX_WAIT_MS: i64 = 7 * 24 * 3_600_000;
 
+/// Most cases of a branch.
+pub const MAX_CASES: usize = 100;
+
+/// Most words in one list of a node, and most values by name.
+pub const MAX_WORDS: usize = 100;
+
 /// Most tries that a task may be given, the first included.
 pub const MAX_ATTEMPTS: i64 = 100;
 
@@ -279,6 +285,8 @@ fn branch_ports(keys: &Map<String, Value>) -> Vec<String> {
     let mut ports: Vec<String> = Vec::new();
     let named = cases
         .iter()
+        // More cannot run; who only looks at a drawing need not go through all of them.
+        .take(MAX_CASES)
         .filter_map(|case| case.get("port").and_then(Value::as_str));
     let other = keys.get("else").and_then(Value::as_str);
     for port in named.chain(other) {

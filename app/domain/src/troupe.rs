@@ -3,17 +3,16 @@
 //! inputs, same moments and ids, same events.
 
 mod agents;
+mod load;
 mod mail;
 mod outcome;
 mod pass;
 mod recover;
 mod runs;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use self::load::Load;
 use crate::{
     agent::{Agent, AgentEvent, Phase},
     dispatch::Roster,
@@ -22,7 +21,7 @@ use crate::{
     id::{AgentId, RunId},
     message::Sender,
     run::{
-        decide::{LiveRun, Pen},
+        decide::{Done, LiveRun, Pen},
         input::{Action, Command, Input, Rejection},
     },
     time::Timestamp,
@@ -94,34 +93,8 @@ pub struct Troupe {
     phases: HashMap<Phase, u64>,
     /// Whether anything changed that a pass of dispatch could make use of.
     stirred: bool,
-}
-
-/// How much is worked on.
-#[derive(Debug, Default)]
-struct Load {
-    all: usize,
-    by_provider: HashMap<Arc<str>, usize>,
-}
-
-impl Load {
-    fn add(&mut self, provider: &Arc<str>) {
-        self.all += 1;
-        *self.by_provider.entry(Arc::clone(provider)).or_default() += 1;
-    }
-
-    fn ease(&mut self, provider: &Arc<str>) {
-        self.all = self.all.saturating_sub(1);
-        if let Some(count) = self.by_provider.get_mut(provider) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_provider.remove(provider);
-            }
-        }
-    }
-
-    fn of(&self, provider: &str) -> usize {
-        self.by_provider.get(provider).copied().unwrap_or(0)
-    }
+    /// Times in a row that agents could not be made ready, and the moment from which it is tried again.
+    broken: (u32, Timestamp),
 }
 
 impl Troupe {
@@ -142,6 +115,7 @@ impl Troupe {
             over: (Vec::new(), Vec::new()),
             phases: HashMap::new(),
             stirred: false,
+            broken: (0, Timestamp::default()),
         }
     }
 
@@ -353,6 +327,7 @@ impl Troupe {
             loaded: Vec::new(),
             eased: Vec::new(),
             orphans: Vec::new(),
+            done: Done::default(),
         };
         let decided = decide(live, &mut pen);
         let Pen {

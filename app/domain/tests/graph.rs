@@ -11,6 +11,8 @@ mod drawings;
 mod expressions;
 #[path = "graph/layouts.rs"]
 mod layouts;
+#[path = "graph/limits.rs"]
+mod limits;
 #[path = "graph/problems.rs"]
 mod problems;
 #[path = "graph/properties.rs"]

@@ -17,7 +17,9 @@ mod names;
 mod shape;
 
 use std::{
+    cell::Cell,
     collections::{BTreeSet, HashMap, HashSet},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -40,8 +42,8 @@ pub fn check(drawing: &Drawing) -> (Option<ValidGraph>, Vec<Problem>) {
 /// What is around a graph: nothing for a workflow; for a body, what its expressions see beyond it.
 #[derive(Default)]
 struct Around<'a> {
-    /// Names of nodes outside, in all graphs around.
-    nodes: HashSet<&'a str>,
+    /// Names of nodes outside, for each graph around: shared, as a graph may have many bodies.
+    nodes: Vec<Rc<HashSet<&'a str>>>,
     /// Inputs of the workflow; `None` at the top, where the drawing itself has them.
     inputs: Option<&'a [InputSpec]>,
     /// Whether `item` is there.
@@ -52,6 +54,8 @@ struct Around<'a> {
     again: bool,
     /// How many bodies are around.
     depth: u32,
+    /// How many names were given a suggestion, in all graphs together.
+    suggested: Rc<Cell<usize>>,
 }
 
 /// What came of checking one graph.
@@ -63,7 +67,7 @@ struct Checked {
 }
 
 fn check_within<'a>(drawing: &'a Drawing, around: &Around<'a>) -> Checked {
-    let mut findings = Findings::new(drawing);
+    let mut findings = Findings::new(drawing, Rc::clone(&around.suggested));
     let failed = |findings: Findings<'_>, reads_around| Checked {
         graph: None,
         problems: findings.into_problems(),
@@ -108,14 +112,10 @@ fn check_within<'a>(drawing: &'a Drawing, around: &Around<'a>) -> Checked {
 impl<'a> Around<'a> {
     /// What is around the bodies of a graph that has this around it.
     fn inside(&self, drawing: &'a Drawing, index: &HashMap<&'a str, usize>) -> Self {
-        let mut nodes = self.nodes.clone();
         let notes = |at: usize| drawing.nodes[at].known_kind() == Some(Kind::Note);
-        nodes.extend(
-            index
-                .iter()
-                .filter(|(_, at)| !notes(**at))
-                .map(|(id, _)| id),
-        );
+        let own = index.iter().filter(|(_, at)| !notes(**at));
+        let mut nodes = self.nodes.clone();
+        nodes.push(Rc::new(own.map(|(id, _)| *id).collect()));
         Self {
             nodes,
             inputs: Some(self.inputs.unwrap_or(&drawing.inputs)),
@@ -123,7 +123,15 @@ impl<'a> Around<'a> {
             index: self.index,
             again: false,
             depth: self.depth + 1,
+            suggested: Rc::clone(&self.suggested),
         }
+    }
+}
+
+impl Around<'_> {
+    /// Whether a node outside has this name.
+    fn has(&self, name: &str) -> bool {
+        self.nodes.iter().any(|names| names.contains(name))
     }
 }
 

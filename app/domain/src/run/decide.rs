@@ -14,16 +14,22 @@ mod recover;
 mod rounds;
 mod scope;
 mod settle;
+mod view;
+mod weight;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    cell::Cell,
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 use serde_json::Value;
 
-use self::scope::{Rounds, Scope};
 pub use self::{control::Control, recover::cut_off};
+use self::{
+    scope::{Rounds, Scope},
+    view::View,
+};
 use super::{
     AttemptKey, Run, RunEvent, Task, TaskEvent, TaskState,
     input::{Action, Rejection},
@@ -32,8 +38,7 @@ use super::{
 use crate::{
     dispatch::{Lane, Ready},
     event::{Event, Fact},
-    expression::Outputs,
-    graph::{Node, NodeIx, ValidGraph, Work},
+    graph::{Node, ValidGraph, Work},
     id::{AgentId, RunId, TaskName},
     money::MicroUsd,
     time::Timestamp,
@@ -44,6 +49,9 @@ pub type TaskIx = usize;
 
 /// Most tasks that one run may have, rounds included.
 pub const MAX_TASKS: usize = 500_000;
+
+/// Most bytes that the outputs of all tasks of one run may take together, about as memory holds them.
+pub const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where events and actions are written down.
 pub struct Pen<'a> {
@@ -63,6 +71,27 @@ pub struct Pen<'a> {
     pub eased: Vec<Arc<str>>,
     /// Child runs that nobody waits for any more.
     pub orphans: Vec<RunId>,
+    /// What was done in this decision so far.
+    pub done: Done,
+}
+
+/// What was done in one decision: when it is enough, the rest waits until others had their turn.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Rounds that were opened.
+    opened: usize,
+    /// Expressions that were evaluated; those that were much work count as several.
+    evaluated: Cell<usize>,
+    /// Maps and loops that go on in the next decision.
+    yielded: HashSet<TaskIx>,
+}
+
+impl Done {
+    /// Counts expressions, or what is as much as so many.
+    fn count(&self, expressions: usize) {
+        self.evaluated
+            .set(self.evaluated.get().saturating_add(expressions));
+    }
 }
 
 /// A run that is not at its end, with what follows from its state and is kept at hand.
@@ -81,10 +110,12 @@ pub struct LiveRun {
     rounds: HashMap<TaskIx, Rounds>,
     /// Tasks that are worked on, with the provider that their load is counted for.
     load: HashMap<TaskIx, Arc<str>>,
-    /// Rounds that were opened in the present decision.
-    opened: usize,
-    /// Maps and loops that go on in the next one.
-    yielded: Vec<TaskIx>,
+    /// Bytes of all outputs, about as memory holds them.
+    output_bytes: usize,
+    /// Tasks that may begin in the next decision, as enough was done in the one before.
+    later: VecDeque<TaskIx>,
+    /// Whether the timer that begins them is set.
+    later_is_set: bool,
 }
 
 /// What is to be looked at next.
@@ -113,8 +144,9 @@ impl LiveRun {
             ready: Ready::default(),
             rounds: HashMap::new(),
             load: HashMap::new(),
-            opened: 0,
-            yielded: Vec::new(),
+            output_bytes: 0,
+            later: VecDeque::new(),
+            later_is_set: false,
         };
         let mut at = 0;
         while at < live.scopes.len() {
@@ -123,6 +155,7 @@ impl LiveRun {
         }
         live.count_all();
         for task in 0..live.run.tasks.len() {
+            live.output_bytes += live.state(task).output().map_or(0, weight::bytes);
             if matches!(live.state(task), TaskState::Ready { .. }) {
                 live.enqueue(task);
             }
@@ -242,9 +275,13 @@ impl LiveRun {
 
     // -- what expressions see ---------------------------------------------------------------------
 
-    /// Runs `read` with what a task in this scope can read.
-    fn read<T>(&self, scope: usize, read: impl FnOnce(&Renderer<'_>) -> T) -> T {
-        let view = View { live: self, scope };
+    /// Runs `read` with what a task in this scope can read, and counts what that is.
+    fn read<T>(&self, done: &Done, scope: usize, read: impl FnOnce(&Renderer<'_>) -> T) -> T {
+        let view = View {
+            live: self,
+            scope,
+            done,
+        };
         let index = self.scopes[scope]
             .owner
             .map(|_| self.scopes[scope].index as usize);
@@ -330,56 +367,4 @@ pub fn provider(model: Option<&str>) -> &str {
     model
         .and_then(|model| model.split_once(':'))
         .map_or("", |(provider, _)| provider)
-}
-
-/// Outputs as a scope sees them: its own, in a loop those of the round before where this one has
-/// none yet, then those around it.
-struct View<'a> {
-    live: &'a LiveRun,
-    scope: usize,
-}
-
-impl View<'_> {
-    fn own(&self, scope: usize, node: NodeIx) -> Option<&Value> {
-        let at = &self.live.scopes[scope];
-        let now = self.live.state(at.base + node);
-        match (now.output(), at.previous) {
-            (Some(output), _) => Some(output),
-            (None, Some(previous)) if !now.is_settled() => {
-                let before = &self.live.scopes[previous];
-                self.live.state(before.base + node).output()
-            }
-            (None, Some(_) | None) => None,
-        }
-    }
-}
-
-impl Outputs for View<'_> {
-    fn output(&self, node: &str) -> Option<&Value> {
-        let mut scope = self.scope;
-        loop {
-            let at = &self.live.scopes[scope];
-            if let Some(node) = at.graph.find(node) {
-                return self.own(scope, node);
-            }
-            scope = self.live.place[at.owner?];
-        }
-    }
-
-    fn names(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        let mut scope = self.scope;
-        loop {
-            let at = &self.live.scopes[scope];
-            for (node, found) in at.graph.nodes.iter().enumerate() {
-                if self.own(scope, node).is_some() {
-                    names.push(found.id.as_str());
-                }
-            }
-            match at.owner {
-                Some(owner) => scope = self.live.place[owner],
-                None => return names,
-            }
-        }
-    }
 }

@@ -237,7 +237,7 @@ pub enum Timer {
     WaitOver(AttemptKey),
     /// A run has had its time.
     RunTimeout(RunId),
-    /// A map or loop that did much at once goes on, now that others had their turn.
+    /// A run that did much at once goes on, now that others had their turn.
     GoOn(AttemptKey),
     /// An attempt has had its time.
     AttemptTimeout(AttemptKey),
@@ -248,7 +248,8 @@ pub enum Timer {
         /// When it became idle.
         since: Timestamp,
     },
-    /// Agents may be spawned again after some could not be made ready.
+    /// A pass of dispatch looks again: agents may be spawned again after some could not be made ready,
+    /// or it left something for later.
     SpawnAgain,
 }
 

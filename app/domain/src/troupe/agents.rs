@@ -3,9 +3,10 @@
 use super::{Step, Troupe};
 use crate::{
     agent::{Agent, AgentEvent, AgentSpec, Phase},
+    dispatch::Lane,
     event::Fact,
-    graph::Work,
-    id::AgentId,
+    graph::{Who, Work},
+    id::{AgentId, RunId},
     money::MicroUsd,
     run::{
         AttemptKey, TaskError,
@@ -14,6 +15,11 @@ use crate::{
     },
     time::Timestamp,
 };
+
+/// The wait after agents that could not be made ready, in milliseconds; doubles each time.
+const BROKEN_WAIT_MS: u64 = 1_000;
+/// The longest of these waits.
+const BROKEN_WAIT_MAX_MS: u64 = 60_000;
 
 impl Troupe {
     pub(super) fn terminate(
@@ -37,6 +43,72 @@ impl Troupe {
             self.lose_attempt(key, error, now, step)?;
         }
         Ok(())
+    }
+
+    /// An agent that is broken takes no more work. Nobody would bring back one that was spawned on
+    /// demand: it ends, and another takes its place.
+    pub(super) fn set_aside(
+        &mut self,
+        id: AgentId,
+        error: TaskError,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let reason = format!("set aside: {}", error.message);
+        self.change_agent(id, AgentEvent::Error { error }, now, step)?;
+        if self.agents.get(&id).is_some_and(|agent| agent.on_demand) {
+            self.terminate(id, reason, now, step)?;
+        }
+        Ok(())
+    }
+
+    /// What broke one agent on its way would break the next: waits before another is spawned.
+    pub(super) fn await_mending(&mut self, now: Timestamp, step: &mut Step) {
+        let (times, until) = self.broken;
+        // Those that were on their way at the same time broke of the same: they count as one.
+        if now < until {
+            return;
+        }
+        let wait_ms = BROKEN_WAIT_MS
+            .saturating_mul(1 << times.min(16))
+            .min(BROKEN_WAIT_MAX_MS);
+        let at = now.plus_ms(wait_ms);
+        self.broken = (times.saturating_add(1), at);
+        step.actions.push(Action::SetTimer {
+            at,
+            timer: Timer::SpawnAgain,
+        });
+    }
+
+    /// Brings back the first agent that crashed and that a ready task of this run asks for by name:
+    /// nobody else may do it, and the run would wait without a word. It ends, as each crash costs a
+    /// task one of its tries.
+    pub(super) fn bring_back(
+        &mut self,
+        id: RunId,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<bool, Rejection> {
+        let crashed = self.runs.get(&id).and_then(|live| {
+            live.ready.lanes().find_map(|(lane, tasks)| {
+                let Lane::Agent {
+                    who: Who::Named(name),
+                    ..
+                } = lane
+                else {
+                    return None;
+                };
+                let agent = self.agents.get(self.names.get(name)?)?;
+                let asked = agent.has_crashed() && tasks.iter().any(|task| live.is_ready(*task));
+                asked.then_some(agent.id)
+            })
+        });
+        let Some(agent) = crashed else {
+            return Ok(false);
+        };
+        let by = "troupe".to_owned();
+        self.change_agent(agent, AgentEvent::Resumed { by }, now, step)?;
+        Ok(true)
     }
 
     pub(super) fn spawn_on_demand(
@@ -112,7 +184,7 @@ impl Troupe {
         let Some(agent) = self.agents.get(&id) else {
             return;
         };
-        if agent.on_demand && matches!(agent.state.phase(), Phase::Idle | Phase::Error) {
+        if agent.on_demand && agent.state.phase() == Phase::Idle {
             step.actions.push(Action::SetTimer {
                 at: now.plus_ms(self.limits.agent_idle_ms),
                 timer: Timer::AgentIdle {

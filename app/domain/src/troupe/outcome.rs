@@ -2,7 +2,7 @@
 
 use super::{Step, Troupe};
 use crate::{
-    agent::{Agent, AgentEvent, Phase},
+    agent::{AGENT_CRASHED, Agent, AgentEvent, Phase},
     run::{
         AttemptKey, TaskError,
         input::{Action, Outcome, Rejection, Timer},
@@ -19,15 +19,15 @@ impl Troupe {
     ) -> Result<(), Rejection> {
         let (key, crashed) = match outcome {
             Outcome::AgentReady(agent) => {
+                self.broken.0 = 0;
                 let event = AgentEvent::Idle { cost_usd: None };
                 self.change_agent(agent, event, now, step)?;
                 self.set_idle_timer(agent, now, step);
                 return Ok(());
             }
             Outcome::AgentBroken { agent, error } => {
-                self.change_agent(agent, AgentEvent::Error { error }, now, step)?;
-                self.set_idle_timer(agent, now, step);
-                return Ok(());
+                self.await_mending(now, step);
+                return self.set_aside(agent, error, now, step);
             }
             Outcome::TurnStarted {
                 key,
@@ -56,7 +56,7 @@ impl Troupe {
         self.with_run(key.run, now, step, |live, pen| live.outcome(pen, outcome))
     }
 
-    /// An agent whose work crashed takes no more of it until a person brings it back, or it goes.
+    /// An agent whose work crashed takes no more of it until it is brought back, or it goes.
     pub(super) fn distrust(
         &mut self,
         key: &AttemptKey,
@@ -71,17 +71,17 @@ impl Troupe {
             return;
         };
         // A paused agent cannot go to error: it then stays paused, without the attempt.
-        let event = AgentEvent::Error {
-            error: error.clone(),
+        let error = TaskError {
+            code: AGENT_CRASHED.to_owned(),
+            ..error.clone()
         };
-        if self.change_agent(agent, event, now, step).is_err() {
+        if self.set_aside(agent, error, now, step).is_err() {
             return;
         }
-        self.set_idle_timer(agent, now, step);
         for key in others {
             step.actions.push(Action::StopAttempt(key.clone()));
             let error = TaskError::passing(
-                "agent_crashed",
+                AGENT_CRASHED,
                 "The agent crashed at another task while it worked on this. Another one takes over.",
             );
             // What is over by now needs nobody to take over.
@@ -109,7 +109,7 @@ impl Troupe {
             | Timer::AttemptTimeout(key)
             | Timer::GoOn(key) => Some(key.run),
             Timer::RunTimeout(run) => Some(*run),
-            Timer::AgentIdle { .. } => None,
+            Timer::AgentIdle { .. } | Timer::SpawnAgain => None,
         };
         if run.is_some_and(|run| !self.runs.contains_key(&run)) {
             return Ok(());
@@ -121,16 +121,17 @@ impl Troupe {
             Timer::AttemptTimeout(key) => {
                 self.with_run(key.run, now, step, |live, pen| live.timed_out(pen, &key))
             }
-            Timer::GoOn(key) => {
-                self.with_run(key.run, now, step, |live, pen| live.more_rounds(pen, &key))
-            }
+            Timer::GoOn(key) => self.with_run(key.run, now, step, |live, pen| live.more(pen, &key)),
             Timer::RunTimeout(run) => {
                 self.with_run(run, now, step, |live, pen| live.run_timed_out(pen))
             }
+            Timer::SpawnAgain => {
+                self.stirred = true;
+                Ok(())
+            }
             Timer::AgentIdle { agent, since } => {
                 let unused = self.agents.get(&agent).is_some_and(|agent| {
-                    matches!(agent.state.phase(), Phase::Idle | Phase::Error)
-                        && agent.updated_at == since
+                    agent.state.phase() == Phase::Idle && agent.updated_at == since
                 });
                 if unused {
                     self.terminate(agent, "idle, and no longer needed".to_owned(), now, step)?;

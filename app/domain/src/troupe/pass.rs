@@ -9,9 +9,12 @@ use crate::{
     dispatch::{Lane, Promised},
     graph::Who,
     id::{AgentId, IdSource, RunId},
-    run::input::Rejection,
+    run::input::{Action, Rejection, Timer},
     time::Timestamp,
 };
+
+/// Requests that one pass may begin, as each is filled in then: after them others have their turn.
+const REQUESTS_AT_ONCE: usize = 256;
 
 impl Troupe {
     /// Gives ready tasks to agents, and spawns agents where none fits.
@@ -25,6 +28,7 @@ impl Troupe {
             return Ok(());
         }
         let mut promised = Promised::default();
+        let mut requests = 0;
         let mut turn = std::mem::take(&mut self.turn);
         let mut waiting = VecDeque::new();
         while let Some(id) = turn.pop_front() {
@@ -38,7 +42,7 @@ impl Troupe {
                 self.in_turn.remove(&id);
                 continue;
             }
-            if self.place_one(id, now, step)? {
+            if self.place_one(id, &mut requests, now, step)? || self.bring_back(id, now, step)? {
                 turn.push_back(id);
             } else {
                 self.spawn_missing(id, &mut promised, ids, now, step);
@@ -46,6 +50,10 @@ impl Troupe {
             }
         }
         self.turn.append(&mut waiting);
+        if requests >= REQUESTS_AT_ONCE {
+            let timer = Timer::SpawnAgain;
+            step.actions.push(Action::SetTimer { at: now, timer });
+        }
         Ok(())
     }
 
@@ -63,13 +71,20 @@ impl Troupe {
     }
 
     /// Begins one ready task of a run; `false` where none can begin now.
-    fn place_one(&mut self, id: RunId, now: Timestamp, step: &mut Step) -> Result<bool, Rejection> {
+    fn place_one(
+        &mut self,
+        id: RunId,
+        requests: &mut usize,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<bool, Rejection> {
         if self.room(id) == 0 {
             return Ok(false);
         }
-        let Some((lane, agent)) = self.open_lane(id) else {
+        let Some((lane, agent)) = self.open_lane(id, *requests < REQUESTS_AT_ONCE) else {
             return Ok(false);
         };
+        *requests += usize::from(agent.is_none());
         let Some(live) = self.runs.get_mut(&id) else {
             return Ok(false);
         };
@@ -87,11 +102,11 @@ impl Troupe {
     }
 
     /// The first kind of ready task that can begin, with the agent for it.
-    fn open_lane(&self, id: RunId) -> Option<(Lane, Option<AgentId>)> {
+    fn open_lane(&self, id: RunId, requests: bool) -> Option<(Lane, Option<AgentId>)> {
         let live = self.runs.get(&id)?;
         let fits = |provider: &str| self.load.of(provider) < self.limits.max_parallel_per_provider;
         live.ready.lanes().find_map(|(lane, tasks)| match lane {
-            Lane::Http => Some((lane.clone(), None)),
+            Lane::Http => requests.then(|| (lane.clone(), None)),
             Lane::Agent { who, .. } => {
                 let agent = self.roster.find(who)?;
                 let model = self.agents.get(&agent)?.spec.model.as_deref();
@@ -133,6 +148,9 @@ impl Troupe {
         now: Timestamp,
         step: &mut Step,
     ) {
+        if now < self.broken.1 {
+            return;
+        }
         let room = self.room(id);
         let Some(live) = self.runs.get(&id) else {
             return;

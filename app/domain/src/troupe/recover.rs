@@ -93,8 +93,12 @@ impl Troupe {
                     self.release(id, &key, None, now, step)?;
                 }
             }
-            Phase::Error => self.set_idle_timer(id, now, step),
-            Phase::Terminated => {}
+            // A log of an older version may hold such a one.
+            Phase::Error if agent.on_demand => {
+                let reason = "set aside: nobody would bring it back".to_owned();
+                self.terminate(id, reason, now, step)?;
+            }
+            Phase::Error | Phase::Terminated => {}
         }
         Ok(())
     }

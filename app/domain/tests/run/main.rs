@@ -2,6 +2,7 @@
 //! hold for any order of inputs.
 
 mod agents;
+mod bounds;
 mod controls;
 mod kinds;
 mod mail;

@@ -24,7 +24,8 @@ use domain::{
     id::{AgentId, IdSource, PortName, RunId, TaskName, WorkflowId},
     money::MicroUsd,
     run::{
-        CostIs, FinishReason, Run, RunEvent, RunState, TaskError, TaskEvent, TaskState, TurnRecord,
+        AttemptKey, CostIs, FinishReason, Run, RunEvent, RunState, TaskError, TaskEvent, TaskState,
+        TurnRecord,
         decide::LiveRun,
         input::{
             Action, AttemptSpec, ChildSpec, Command, GivenAnswer, HttpSpec, Input, Outcome,
@@ -241,7 +242,8 @@ pub struct Stage {
     ids: Counting,
     waves: Vec<Vec<String>>,
     limits: Limits,
-    pub break_agents: bool,
+    /// So many workspaces cannot be made before one can.
+    pub broken_workspaces: u32,
 }
 
 impl Stage {
@@ -307,7 +309,7 @@ impl Stage {
             ids: Counting(100),
             waves: Vec::new(),
             limits: Limits::default(),
-            break_agents: false,
+            broken_workspaces: 0,
         }
     }
 
@@ -361,7 +363,8 @@ impl Stage {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::PrepareAgent(agent) if self.break_agents => {
+            Action::PrepareAgent(agent) if self.broken_workspaces > 0 => {
+                self.broken_workspaces -= 1;
                 let error = TaskError::passing("no_workspace", "disk full");
                 self.take(Input::Outcome(Outcome::AgentBroken { agent, error }))
                     .expect("a spawned agent can break");
@@ -459,6 +462,17 @@ impl Stage {
     pub fn play_agents(&mut self) {
         for spec in std::mem::take(&mut self.started) {
             self.perform(&spec);
+        }
+    }
+
+    /// Lets time pass until agents are at work again, or nothing is left to wait for.
+    pub fn play_timers(&mut self) {
+        while self.started.is_empty()
+            && let Some(((at, _), timer)) = self.timers.pop_first()
+        {
+            self.now = self.now.max(at);
+            self.take(Input::Timer(timer))
+                .expect("timers are never refused");
         }
     }
 
@@ -815,6 +829,7 @@ impl Stage {
         }
         for live in self.troupe.runs.values() {
             at_work += live.at_work();
+            self.assert_agents_are_at_it(live);
         }
         assert_eq!(self.troupe.at_work(), at_work, "the load is miscounted");
         let counts = self.troupe.agent_counts();
@@ -825,6 +840,27 @@ impl Stage {
 }
 
 impl Stage {
+    /// Whatever is under way has an agent, where it needs one, and that agent is at it.
+    fn assert_agents_are_at_it(&self, live: &LiveRun) {
+        for (name, task) in &live.run.tasks {
+            let attempt = task.state.attempt();
+            let Some(attempt) = attempt.and_then(|number| task.attempt(number)) else {
+                continue;
+            };
+            let Some(agent) = attempt.agent else { continue };
+            let key = AttemptKey {
+                run: live.run.id,
+                task: name.clone(),
+                attempt: attempt.number,
+            };
+            let at_it = |agent: &Agent| agent.attempts().any(|on| *on == key);
+            assert!(
+                self.troupe.agents.get(&agent).is_some_and(at_it),
+                "{name} is under way, and its agent is not at it"
+            );
+        }
+    }
+
     /// What may not be repeated was not, unless a person said so.
     fn assert_nothing_is_repeated(&self) {
         for (id, live) in &self.troupe.runs {

@@ -1,7 +1,7 @@
 //! What stands inside of maps and loops: a graph like the one around it, which sees more. What is
 //! wrong with it is told with the path of its node.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use serde_json::Value;
 
@@ -89,6 +89,7 @@ impl Keys<'_, '_, '_> {
             index: true,
             again: !item,
             depth: around.depth,
+            suggested: Rc::clone(&around.suggested),
         };
         let checked = check_within(&drawing, &inside);
         for problem in checked.problems {

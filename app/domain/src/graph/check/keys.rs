@@ -14,7 +14,7 @@ use crate::{
         AgentWork, Drawing, HttpWork, Join, Node, OnError, Severity, Source, WaitWork, Who, Work,
     },
     id::{NodeId, PortName},
-    kind::{KeySpec, Kind},
+    kind::{KeySpec, Kind, MAX_CASES},
     retry::RetryPolicy,
 };
 
@@ -294,6 +294,14 @@ impl<'a> Keys<'a, '_, '_> {
         };
         if list.is_empty() {
             return None;
+        }
+        if list.len() > MAX_CASES {
+            let message = format!(
+                "There are {} cases; a branch has at most {MAX_CASES}. Let one branch follow another.",
+                list.len()
+            );
+            self.error("too_many_cases", "cases", message);
+            return Some(None);
         }
         let mut cases: Vec<(PortName, Source)> = Vec::with_capacity(list.len());
         let mut whole = true;

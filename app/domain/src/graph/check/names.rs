@@ -74,7 +74,7 @@ impl<'a> NameCheck<'a, '_> {
                     );
                 }
                 Some(&node) => found.push(node),
-                None if self.around.nodes.contains(name.as_str()) => {
+                None if self.around.has(name.as_str()) => {
                     self.read_around.insert(name.clone());
                 }
                 None => {
@@ -112,14 +112,15 @@ impl<'a> NameCheck<'a, '_> {
     /// The node that an unknown name probably means; first of all one of which a dash was taken
     /// for a minus.
     fn meant(&mut self, name: &str) -> Option<&'a str> {
-        let mut outside: Vec<&'a str> = self.around.nodes.iter().copied().collect();
+        if !self.findings.may_suggest() {
+            return None;
+        }
+        let around = self.around.nodes.iter().flat_map(|names| names.iter());
+        let mut outside: Vec<&'a str> = around.copied().collect();
         outside.sort_unstable();
         let drawn = self.drawing.nodes.iter().map(|node| node.id.as_str());
         let all: Vec<&'a str> = drawn.chain(outside).collect();
         let ids = || all.iter().copied();
-        if !self.findings.may_suggest() {
-            return None;
-        }
         let dashed = |id: &&str| {
             id.strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with('-'))
@@ -171,7 +172,7 @@ impl<'a> NameCheck<'a, '_> {
         if self.inputs.contains(name.as_str()) {
             return format!("`{name}` is an input: write `{}`.", path("input", &name));
         }
-        if self.index.contains_key(name.as_str()) || self.around.nodes.contains(name.as_str()) {
+        if self.index.contains_key(name.as_str()) || self.around.has(name.as_str()) {
             return format!(
                 "`{name}` is a node: write `{}.output`.",
                 path("nodes", &name)

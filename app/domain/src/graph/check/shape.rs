@@ -1,5 +1,7 @@
 //! What nodes and edges amount to: circles, steps that are never reached, ways that lead nowhere.
 
+use std::collections::HashSet;
+
 use super::{Findings, Place, edges::Wire, short};
 use crate::{
     graph::{Drawing, topology},
@@ -75,10 +77,12 @@ fn loose_ends(drawing: &Drawing, wires: &[Wire], order: &[usize], findings: &mut
             .keys
             .get("timeout_ms")
             .is_some_and(|limit| !limit.is_null());
+        let followed: HashSet<&str> = outgoing[at]
+            .iter()
+            .map(|&wire| wires[wire].port.as_str())
+            .collect();
         for port in node.ports_out() {
-            let used = outgoing[at]
-                .iter()
-                .any(|&wire| wires[wire].port.as_str() == port);
+            let used = followed.contains(port.as_str());
             let (key, message) = match port.as_str() {
                 _ if used => continue,
                 PortName::ERROR if node.text("on_error") == Some("branch") => (

@@ -249,15 +249,12 @@ impl LiveRun {
                 "comment": given.comment,
                 "data": given.data,
             });
-            self.complete(pen, task, None, output, Some(given.port.clone()))?;
-            return self.go_on(pen, task);
+            let port = Some(given.port.clone());
+            return self.complete_and_go_on(pen, task, None, output, port);
         }
         match given.port.as_str() {
             "retry" => self.try_again(pen, task),
-            "succeeded" => {
-                self.complete(pen, task, None, given.data.clone(), None)?;
-                self.go_on(pen, task)
-            }
+            "succeeded" => self.complete_and_go_on(pen, task, None, given.data.clone(), None),
             _ => {
                 let message = format!("{by} said that it failed. {}", given.comment);
                 let error = TaskError::lasting("failed_by_person", message.trim());

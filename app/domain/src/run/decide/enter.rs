@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Decided, LiveRun, Next, Pen, TaskIx, Todo};
+use super::{Decided, LiveRun, Next, Pen, TaskIx, Todo, weight};
 use crate::{
     graph::{MAX_DEPTH, Work},
     id::{PortName, RunId},
@@ -58,12 +58,25 @@ impl LiveRun {
             return Ok(());
         }
         let graph = Arc::clone(&self.scopes[scope].graph);
-        let begin = self.begin_work(pen, scope, &graph.nodes[node].work);
+        let work = &graph.nodes[node].work;
+        pen.done.count(weight::expressions(work));
+        let begin = self.begin_work(pen, scope, work);
+        if let Ok(
+            Begin::Done(made, _)
+            | Begin::Line(made)
+            | Begin::Wait(made, ..)
+            | Begin::Rounds(made)
+            | Begin::Child(made),
+        ) = &begin
+        {
+            pen.done
+                .count(weight::bytes(made) / weight::BYTES_PER_EXPRESSION);
+        }
         self.begin_with(pen, task, begin, todo)
     }
 
     fn begin_work(&self, pen: &Pen<'_>, scope: usize, work: &Work) -> Result<Begin, TaskError> {
-        self.read(scope, |renderer| match work {
+        self.read(&pen.done, scope, |renderer| match work {
             Work::Agent(work) => renderer.agent_input(work).map(Begin::Line),
             Work::Http(work) => {
                 let request = renderer.request(work)?;
@@ -129,9 +142,7 @@ impl LiveRun {
             }
             Ok(Begin::Done(output, port)) => {
                 self.begin(pen, task, None)?;
-                self.complete(pen, task, None, output, port)?;
-                todo.push_back(Next::Settled(task));
-                Ok(())
+                self.complete(pen, task, None, output, port, todo)
             }
             Ok(Begin::Wait(input, reason, until)) => {
                 self.begin(pen, task, Some(input))?;
@@ -253,7 +264,7 @@ impl LiveRun {
             return Ok(());
         };
         // Rendered once more instead of read from the event: that one hides what may be a secret.
-        match self.read(scope, |renderer| renderer.request(work)) {
+        match self.read(&pen.done, scope, |renderer| renderer.request(work)) {
             Ok(request) => {
                 let key = self.key(task, attempt);
                 let spec = HttpSpec {

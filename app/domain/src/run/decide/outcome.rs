@@ -120,8 +120,7 @@ impl LiveRun {
             Outcome::Succeeded { key, output } => {
                 let (task, agent) = self.at_worker(&key)?;
                 self.free(pen, task, key.attempt);
-                self.complete(pen, task, agent, output, None)?;
-                self.go_on(pen, task)
+                self.complete_and_go_on(pen, task, agent, output, None)
             }
             Outcome::Failed { key, error } => {
                 let task = match self.looked_for(&key) {
@@ -154,8 +153,7 @@ impl LiveRun {
         }
         let error = match &child.state {
             RunState::Succeeded { output } => {
-                self.complete(pen, task, None, output.clone(), None)?;
-                return self.go_on(pen, task);
+                return self.complete_and_go_on(pen, task, None, output.clone(), None);
             }
             RunState::Failed { error } => TaskError::lasting(
                 "child_failed",
@@ -225,14 +223,12 @@ impl LiveRun {
         }
         match reason {
             Waiting::Timer => {
-                self.complete(pen, task, None, serde_json::Value::Null, None)?;
-                self.go_on(pen, task)
+                self.complete_and_go_on(pen, task, None, serde_json::Value::Null, None)
             }
             Waiting::Approval => {
                 let output = Self::unanswered();
                 let port = PortName::parse("timeout").ok();
-                self.complete(pen, task, None, output, port)?;
-                self.go_on(pen, task)
+                self.complete_and_go_on(pen, task, None, output, port)
             }
             Waiting::Run | Waiting::Provider => Ok(()),
         }
@@ -314,12 +310,14 @@ impl LiveRun {
         self.end_failed(pen, RunError { task: None, error })
     }
 
-    /// A map or loop goes on after others had their turn.
-    pub fn more_rounds(&mut self, pen: &mut Pen<'_>, key: &AttemptKey) -> Decided {
-        let Some(task) = self.find(&key.task).filter(|_| self.is_current(key)) else {
-            return Ok(());
-        };
-        self.work_off(pen, Todo::from([Next::Advance(task)]))
+    /// What was left goes on after others had their turn: tasks that may begin, and the rounds of a
+    /// map or loop.
+    pub fn more(&mut self, pen: &mut Pen<'_>, key: &AttemptKey) -> Decided {
+        self.later_is_set = false;
+        let mut todo: Todo = self.later.drain(..).map(Next::Enter).collect();
+        let rounds = self.find(&key.task).filter(|_| self.is_current(key));
+        todo.extend(rounds.map(Next::Advance));
+        self.work_off(pen, todo)
     }
 
     // -- who may tell something -------------------------------------------------------------------

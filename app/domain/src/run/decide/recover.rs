@@ -134,6 +134,8 @@ impl LiveRun {
 
     /// Begins whatever may begin as the run stands.
     pub(super) fn go_on_everywhere(&mut self, pen: &mut Pen<'_>) -> Decided {
+        // Those that were left are found again.
+        self.later.clear();
         let mut todo = Todo::new();
         for scope in 0..self.scopes.len() {
             let open = match self.scopes[scope].owner {

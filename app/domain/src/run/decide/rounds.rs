@@ -118,14 +118,13 @@ impl LiveRun {
     }
 
     /// Whether so much was begun in this decision that the rest has to wait for a moment.
-    fn yields(&mut self, pen: &mut Pen<'_>, owner: TaskIx) -> bool {
-        if self.opened < ROUNDS_AT_ONCE {
+    fn yields(&self, pen: &mut Pen<'_>, owner: TaskIx) -> bool {
+        if pen.done.opened < ROUNDS_AT_ONCE {
             return false;
         }
         if let Some(attempt) = self.state(owner).attempt()
-            && !self.yielded.contains(&owner)
+            && pen.done.yielded.insert(owner)
         {
-            self.yielded.push(owner);
             let timer = Timer::GoOn(self.key(owner, attempt));
             pen.actions.push(Action::SetTimer { at: pen.now, timer });
         }
@@ -145,9 +144,7 @@ impl LiveRun {
             }
         });
         let output = Value::Array(outputs.collect());
-        self.complete(pen, owner, None, output, None)?;
-        todo.push_back(Next::Settled(owner));
-        Ok(())
+        self.complete(pen, owner, None, output, None, todo)
     }
 
     /// A round of a loop ended: that was the last one, or another follows.
@@ -160,7 +157,10 @@ impl LiveRun {
         todo: &mut Todo,
     ) -> Decided {
         let enough = match &looped.until {
-            Some(until) => self.read(scope, |renderer| renderer.until(until)),
+            Some(until) => {
+                pen.done.count(1);
+                self.read(&pen.done, scope, |renderer| renderer.until(until))
+            }
             None => Ok(false),
         };
         let last = self.scopes[scope].index + 1 >= looped.max_iterations;
@@ -168,9 +168,7 @@ impl LiveRun {
             Err(error) => self.fail_rounds(pen, owner, error, todo),
             Ok(enough) if enough || last => {
                 let output = self.output_of(scope);
-                self.complete(pen, owner, None, output, None)?;
-                todo.push_back(Next::Settled(owner));
-                Ok(())
+                self.complete(pen, owner, None, output, None, todo)
             }
             Ok(_) => {
                 todo.push_back(Next::Advance(owner));
@@ -205,7 +203,7 @@ impl LiveRun {
         }
         let index = self.task(owner).rounds;
         self.record_task(pen, owner, None, TaskEvent::Opened { attempt, index })?;
-        self.opened += 1;
+        pen.done.opened += 1;
         self.add_scope(owner, index, base);
         let scope = self.scopes.len() - 1;
         todo.extend(self.enterable(scope).into_iter().map(Next::Enter));

@@ -3,7 +3,11 @@
 
 use serde_json::Value;
 
-use super::{Decided, LiveRun, Next, Pen, TaskIx, Todo, scope::Fate};
+use super::{
+    Decided, LiveRun, MAX_OUTPUT_BYTES, Next, Pen, TaskIx, Todo,
+    scope::Fate,
+    weight::{self, EVALUATED_AT_ONCE},
+};
 use crate::{
     graph::{OnError, Work},
     id::{AgentId, PortName},
@@ -18,15 +22,8 @@ use crate::{
 const PARKED_FROM_MS: u64 = 120_000;
 
 impl LiveRun {
-    /// Goes on behind a task that was settled just now.
-    pub(super) fn go_on(&mut self, pen: &mut Pen<'_>, settled: TaskIx) -> Decided {
-        self.work_off(pen, Todo::from([Next::Settled(settled)]))
-    }
-
     /// Does what can be done now, to the end of the run if that is reached.
     pub(super) fn work_off(&mut self, pen: &mut Pen<'_>, mut todo: Todo) -> Decided {
-        self.opened = 0;
-        self.yielded.clear();
         while let Some(next) = todo.pop_front() {
             if self.run.state.is_final() {
                 return Ok(());
@@ -45,13 +42,24 @@ impl LiveRun {
                 Next::Enter(task) => {
                     let blocked = matches!(self.state(task), TaskState::Blocked);
                     let open = self.scopes[self.place[task]].fate == Fate::Open;
-                    if blocked && open && !self.run.is_paused() {
+                    if !blocked || !open || self.run.is_paused() {
+                        continue;
+                    }
+                    if pen.done.evaluated.get() < EVALUATED_AT_ONCE {
                         self.enter(pen, task, &mut todo)?;
+                    } else {
+                        self.later.push_back(task);
                     }
                 }
                 Next::Over(scope) => self.scope_over(pen, scope, &mut todo)?,
                 Next::Advance(task) => self.advance(pen, task, &mut todo)?,
             }
+        }
+        if let Some(&first) = self.later.front()
+            && !std::mem::replace(&mut self.later_is_set, true)
+        {
+            let timer = Timer::GoOn(self.key(first, self.next_attempt(first)));
+            pen.actions.push(Action::SetTimer { at: pen.now, timer });
         }
         Ok(())
     }
@@ -66,8 +74,8 @@ impl LiveRun {
         self.record_run(pen, event)
     }
 
-    /// The attempt has its result.
-    pub(super) fn complete(
+    /// As `complete`, and goes on behind the task.
+    pub(super) fn complete_and_go_on(
         &mut self,
         pen: &mut Pen<'_>,
         task: TaskIx,
@@ -75,9 +83,29 @@ impl LiveRun {
         output: Value,
         port: Option<PortName>,
     ) -> Decided {
+        let mut todo = Todo::new();
+        self.complete(pen, task, agent, output, port, &mut todo)?;
+        self.work_off(pen, todo)
+    }
+
+    /// The attempt has its result. It fails where the run would keep too much by it.
+    pub(super) fn complete(
+        &mut self,
+        pen: &mut Pen<'_>,
+        task: TaskIx,
+        agent: Option<AgentId>,
+        output: Value,
+        port: Option<PortName>,
+        todo: &mut Todo,
+    ) -> Decided {
         let last = self.task(task).attempts.last();
         let attempt = last.map_or(1, |last| last.number);
+        let bytes = self.output_bytes.saturating_add(weight::bytes(&output));
+        if bytes > MAX_OUTPUT_BYTES {
+            return self.fail(pen, task, attempt, weight::too_large(), todo);
+        }
         let began = last.map_or(pen.now, |last| last.started_at);
+        self.output_bytes = bytes;
         let event = TaskEvent::Completed {
             attempt,
             output,
@@ -85,7 +113,9 @@ impl LiveRun {
             duration_ms: pen.now.ms_since(began),
             cost_usd: self.task(task).cost(),
         };
-        self.record_task(pen, task, agent, event)
+        self.record_task(pen, task, agent, event)?;
+        todo.push_back(Next::Settled(task));
+        Ok(())
     }
 
     /// An attempt failed: the next one after a wait, or the end of the task.

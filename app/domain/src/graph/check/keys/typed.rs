@@ -12,7 +12,7 @@ use crate::{
         Field, Source,
         check::{Reads, short},
     },
-    kind::KeyType,
+    kind::{KeyType, MAX_WORDS},
 };
 
 impl<'a> Keys<'a, '_, '_> {
@@ -156,6 +156,10 @@ impl<'a> Keys<'a, '_, '_> {
             self.wrong_type(spec, "an object: names and values");
             return None;
         };
+        if map.len() > MAX_WORDS {
+            self.too_many("too_many_fields", name, map.len(), "values");
+            return None;
+        }
         let mut fields = Vec::with_capacity(map.len());
         let mut whole = true;
         for (field, value) in map {
@@ -206,6 +210,10 @@ impl<'a> Keys<'a, '_, '_> {
     pub(super) fn words(&mut self, name: &'static str) -> Option<Vec<String>> {
         let spec = self.spec(name)?;
         let words: Option<Vec<String>> = match self.value(name)? {
+            Value::Array(items) if items.len() > MAX_WORDS => {
+                self.too_many("too_many_words", name, items.len(), "words");
+                return None;
+            }
             Value::Array(items) => items
                 .iter()
                 .map(|item| item.as_str().map(str::trim).filter(|word| !word.is_empty()))
@@ -217,6 +225,13 @@ impl<'a> Keys<'a, '_, '_> {
             self.wrong_type(spec, "a list of words");
         }
         words
+    }
+
+    fn too_many(&mut self, code: &str, name: &'static str, count: usize, what: &str) {
+        let message = format!(
+            "`{name}` holds {count} {what}; at most {MAX_WORDS} are taken: leave some out."
+        );
+        self.error(code, name, message);
     }
 
     pub(super) fn schema(&mut self) -> Option<Value> {
