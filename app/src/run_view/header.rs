@@ -88,7 +88,9 @@ fn Family(watch: Watch) -> impl IntoView {
             ),
             None => ("Made from", format!("/runs/{}", parent.run)),
         };
-        let short: String = parent.run.to_string().chars().take(8).collect();
+        // Ids begin with their time: it is the end that tells them apart.
+        let id = parent.run.to_string();
+        let short = id.rsplit('-').next().unwrap_or(&id).to_owned();
         view! { <div><dt>{words}</dt><dd><A href=address>"run " {short}</A></dd></div> }
     });
     let only =

@@ -266,6 +266,7 @@ pub fn progress(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::run::Attempt;
     use expect_test::{Expect, expect};
     use serde_json::json;
 
@@ -330,6 +331,48 @@ mod tests {
             running | 1 s | 
             succeeded | 2.0 s | "#]],
         );
+    }
+
+    #[test]
+    fn a_task_says_what_it_waits_for() {
+        let mut said = Vec::new();
+        for (kind, reason, until) in [
+            ("approval", Waiting::Approval, None),
+            ("approval", Waiting::Approval, Some(61_000)),
+            ("workflow", Waiting::Run, None),
+            ("agent", Waiting::Provider, Some(31_000)),
+            ("agent", Waiting::Timer, Some(3_000)),
+            ("wait", Waiting::Timer, Some(3_000)),
+            ("wait", Waiting::Timer, Some(500)),
+        ] {
+            let mut run = state_after(0);
+            let task = &mut run.tasks[&name("plan")];
+            task.kind = kind.into();
+            task.attempts.push(Attempt {
+                number: 1,
+                agent: None,
+                state: AttemptState::Running,
+                started_at: Timestamp(0),
+                ended_at: None,
+                turns: Vec::new(),
+            });
+            task.state = TaskState::Waiting {
+                reason,
+                until: until.map(Timestamp),
+            };
+            let why = why(&run, &drawing(), &name("plan"), Timestamp(1_000)).unwrap_or_default();
+            let note = note(&run.tasks[&name("plan")], Timestamp(1_000));
+            said.push(format!("{note} | {why}"));
+        }
+        expect![[r"
+            waits for you | Waits for a person's answer.
+            waits for you, 1 min 00 s left | Waits for a person's answer, for 1 min 00 s more at most.
+            waits for its run | Waits for the end of its child run.
+            again in 30 s | The provider asked for a longer wait. Next try in 30 s.
+            again in 2 s | Next try in 2 s.
+            2 s left | Goes on in 2 s.
+            goes on | Goes on at any moment."]]
+        .assert_eq(&said.join("\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod body;
 mod edge;
 mod field;
 mod node;
+mod retry;
 mod rows;
 mod text;
 pub mod upstream;
