@@ -19,7 +19,7 @@ pub fn kind_glyph(kind: Option<Kind>) -> &'static str {
         }
         Some(Kind::Loop) => r#"<path d="M13 8a5 5 0 1 1-1.5-3.6"/><path d="M13 2.5v2.5h-2.5"/>"#,
         Some(Kind::Http) => {
-            r#"<circle cx="8" cy="8" r="5.5"/><path d="M2.5 8h11M8 2.5c-3.3 3.500-3.3 7.500 0 11 3.3-3.500 3.3-7.500 0-11"/>"#
+            r#"<circle cx="8" cy="8" r="5.5"/><path d="M2.5 8h11M8 2.5c-3.3 3.5-3.3 7.5 0 11 3.3-3.5 3.3-7.5 0-11"/>"#
         }
         Some(Kind::Approval) => {
             r#"<circle cx="6" cy="5" r="2.5"/><path d="M1.75 13.5c.4-3 2-4.5 4.25-4.5"/><path d="m8.5 11.5 2 2 4-4.5"/>"#

@@ -22,7 +22,7 @@ use crate::{
         document::{Applied, Document},
         dom::now_ms,
         edit::{Edit, PortRef},
-        geometry::{GRID, HEAD_PORT_Y, NODE_W, NOTE_SIZE, Point, at, drawn_size},
+        geometry::{GRID, HEAD_PORT_Y, NODE_W, Point, at, drawn_size},
         model::{Tool, snapped},
         node_html,
         stage::CanvasHandle,
