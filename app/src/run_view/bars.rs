@@ -40,6 +40,9 @@ pub fn segments(task: &Task, begin: Timestamp) -> Vec<Segment> {
         TaskState::Waiting { .. } => {
             segments.extend(waits_since.map(|from| wait(since(from), None)))
         }
+        TaskState::Unknown { .. } => {
+            segments.extend(waits_since.map(|from| wait(since(from), None)))
+        }
         TaskState::Blocked
         | TaskState::Assigned { .. }
         | TaskState::Running { .. }
@@ -67,6 +70,7 @@ pub fn attempt_status(state: &AttemptState) -> &'static str {
         AttemptState::Succeeded => "succeeded",
         AttemptState::Failed { .. } => "failed",
         AttemptState::Cancelled => "cancelled",
+        AttemptState::Unknown { .. } => "unknown",
     }
 }
 

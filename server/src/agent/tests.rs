@@ -4,7 +4,8 @@ use domain::run::input::AttemptSpec;
 use expect_test::{Expect, expect};
 use serde_json::json;
 
-use self::stage::{Notebook, Stage, spec};
+pub use self::stage::Notebook;
+use self::stage::{Stage, spec};
 use super::*;
 use crate::llm::{
     Answer, ChatMessage, FinishReason, LlmError,

@@ -6,14 +6,16 @@ use domain::{
     id::TaskName,
     money::MicroUsd,
     run::{
-        Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError, TaskState,
-        Tokens, Turn, Waiting,
+        Answer, Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError, TaskState,
+        Tokens, Turn,
     },
     time::Timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::engine::rows::waiting_for;
 
 /// A run with all of its tasks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +51,8 @@ pub struct RunShape {
     /// The run that it was made from.
     #[schema(format = "uuid")]
     parent_run_id: Option<String>,
+    /// The task of that run which waits for this one.
+    parent_task: Option<String>,
     /// When it was accepted.
     #[schema(format = "date-time")]
     created_at: String,
@@ -150,8 +154,20 @@ pub struct TaskShape {
     /// `blocked`, `ready`, `assigned`, `running`, `waiting`, `succeeded`, `failed`, `skipped`,
     /// `cancelled`, `unknown`.
     status: &'static str,
-    /// What a waiting task waits for.
+    /// What a waiting task waits for: `approval`, `timer`, `run` or `provider`.
     waiting_for: Option<&'static str>,
+    /// Until when it waits at the latest.
+    #[schema(format = "date-time")]
+    waiting_until: Option<String>,
+    /// What a person answered last.
+    answer: Option<AnswerShape>,
+    /// The child run that it waits for, or waited for last.
+    #[schema(format = "uuid")]
+    child_run_id: Option<String>,
+    /// Rounds of its body that were begun, for a map or a loop.
+    rounds: u32,
+    /// Whether its result was taken over from another run, or pinned.
+    reused: bool,
     /// The agent that is or was last at it.
     #[schema(format = "uuid")]
     agent_id: Option<String>,
@@ -167,12 +183,28 @@ pub struct TaskShape {
     attempts: Vec<AttemptShape>,
 }
 
+/// What a person answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AnswerShape {
+    /// Who.
+    by: String,
+    /// When.
+    #[schema(format = "date-time")]
+    at: String,
+    /// The way on.
+    port: String,
+    /// A remark.
+    comment: String,
+    /// Whatever belongs to it.
+    data: Value,
+}
+
 /// One try of a task.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AttemptShape {
     /// 1, 2, 3, ...
     attempt: u32,
-    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`.
+    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`, `unknown`.
     status: &'static str,
     /// Who tries.
     #[schema(format = "uuid")]
@@ -221,7 +253,10 @@ impl RunShape {
                 None,
                 Some(RunErrorShape::of(error.task.as_ref(), &error.error)),
             ),
-            RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (None, None),
+            RunState::Queued
+            | RunState::Running
+            | RunState::Paused { .. }
+            | RunState::Cancelled { .. } => (None, None),
         };
         Self {
             id: run.id.to_string(),
@@ -237,7 +272,11 @@ impl RunShape {
             tokens: TokensShape::of(run.tokens()),
             budget_usd: money(run.budget_usd),
             simulated: run.is_simulated(),
-            parent_run_id: None,
+            parent_run_id: run.parent.as_ref().map(|parent| parent.run.to_string()),
+            parent_task: run
+                .parent
+                .as_ref()
+                .and_then(|parent| Some(parent.task.as_ref()?.to_string())),
             created_at: run.created_at.rfc3339(),
             started_at: time(run.started_at),
             ended_at: time(run.ended_at),
@@ -314,9 +353,11 @@ impl ErrorShape {
 
 impl TaskShape {
     fn of(name: &TaskName, task: &Task) -> Self {
-        let (waiting_for, error) = match &task.state {
-            TaskState::Waiting { reason, .. } => (Some(waiting_for(*reason)), None),
-            TaskState::Failed { error, .. } => (None, Some(ErrorShape::of(error))),
+        let (waits, error) = match &task.state {
+            TaskState::Waiting { reason, until } => (Some((*reason, *until)), None),
+            TaskState::Failed { error, .. } | TaskState::Unknown { error, .. } => {
+                (None, Some(ErrorShape::of(error)))
+            }
             TaskState::Blocked
             | TaskState::Ready { .. }
             | TaskState::Assigned { .. }
@@ -331,7 +372,12 @@ impl TaskShape {
             kind: task.kind.clone(),
             title: task.title.clone(),
             status: task.state.name(),
-            waiting_for,
+            waiting_for: waits.map(|(reason, _)| waiting_for(reason)),
+            waiting_until: waits.and_then(|(_, until)| time(until)),
+            answer: task.answer.as_ref().map(AnswerShape::of),
+            child_run_id: task.child.map(|child| child.to_string()),
+            rounds: task.rounds,
+            reused: task.reused,
             agent_id: task
                 .attempts
                 .last()
@@ -346,6 +392,18 @@ impl TaskShape {
     }
 }
 
+impl AnswerShape {
+    fn of(answer: &Answer) -> Self {
+        Self {
+            by: answer.by.clone(),
+            at: answer.at.rfc3339(),
+            port: answer.port.to_string(),
+            comment: answer.comment.clone(),
+            data: answer.data.clone(),
+        }
+    }
+}
+
 impl AttemptShape {
     fn of(attempt: &Attempt) -> Self {
         let (status, error) = match &attempt.state {
@@ -354,6 +412,7 @@ impl AttemptShape {
             AttemptState::Succeeded => ("succeeded", None),
             AttemptState::Failed { error } => ("failed", Some(ErrorShape::of(error))),
             AttemptState::Cancelled => ("cancelled", None),
+            AttemptState::Unknown { error } => ("unknown", Some(ErrorShape::of(error))),
         };
         Self {
             attempt: attempt.number,
@@ -396,12 +455,6 @@ impl TurnShape {
                 }
             }
         }
-    }
-}
-
-fn waiting_for(reason: Waiting) -> &'static str {
-    match reason {
-        Waiting::Timer => "timer",
     }
 }
 
