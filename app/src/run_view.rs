@@ -34,6 +34,7 @@ mod tasks;
 mod transcript;
 mod trouble;
 mod turn;
+mod waits;
 mod watch;
 
 use leptos::prelude::*;

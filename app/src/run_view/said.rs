@@ -3,14 +3,13 @@
 use domain::{
     graph::{Drawing, DrawnNode},
     id::TaskName,
-    kind::Kind,
-    run::{AttemptState, Run, SkipReason, Task, TaskState, Tokens, Waiting},
+    run::{Run, SkipReason, Task, TaskState, Tokens},
     time::Timestamp,
 };
 use serde_json::Value;
 
 use crate::{
-    run_view::{focus, rounds},
+    run_view::{focus, rounds, waits},
     words,
 };
 
@@ -77,7 +76,7 @@ pub fn why(run: &Run, drawing: &Drawing, name: &TaskName, now: Timestamp) -> Opt
             .unwrap_or_else(|| who(None))
         )),
         TaskState::Assigned { .. } => Some("Is being taken up by its agent.".to_owned()),
-        TaskState::Waiting { reason, until } => Some(waits(task, *reason, *until, now)),
+        TaskState::Waiting { reason, until } => Some(waits::sentence(task, *reason, *until, now)),
         TaskState::Skipped {
             reason: SkipReason::NotTaken,
         } => Some("Was not needed: no way that leads here was taken.".to_owned()),
@@ -97,44 +96,6 @@ pub fn why(run: &Run, drawing: &Drawing, name: &TaskName, now: Timestamp) -> Opt
         }
         TaskState::Running { .. } | TaskState::Succeeded { .. } | TaskState::Failed { .. } => None,
     }
-}
-
-/// What a task waits for, and how long at most.
-fn waits(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Timestamp) -> String {
-    let left = left(until, now);
-    match (reason, left) {
-        (Waiting::Timer, Some(left)) if is_wait(task) => format!("Goes on in {left}."),
-        (Waiting::Timer, None) if is_wait(task) => "Goes on at any moment.".to_owned(),
-        (Waiting::Timer, Some(left)) => format!("Next try in {left}."),
-        (Waiting::Timer | Waiting::Provider, None) => {
-            "The next try begins at any moment.".to_owned()
-        }
-        (Waiting::Provider, Some(left)) => {
-            format!("The provider asked for a longer wait. Next try in {left}.")
-        }
-        (Waiting::Approval, Some(left)) => {
-            format!("Waits for a person's answer, for {left} more at most.")
-        }
-        (Waiting::Approval, None) => "Waits for a person's answer.".to_owned(),
-        (Waiting::Run, Some(left)) => {
-            format!("Waits for the end of its child run, for {left} more at most.")
-        }
-        (Waiting::Run, None) => "Waits for the end of its child run.".to_owned(),
-    }
-}
-
-/// What is left until a moment to come, in whole seconds.
-fn left(until: Option<Timestamp>, now: Timestamp) -> Option<String> {
-    let until = until.filter(|until| *until > now)?;
-    Some(words::elapsed(until.ms_since(now) + 999))
-}
-
-/// Whether waiting is the step itself, and not a pause between two tries.
-fn is_wait(task: &Task) -> bool {
-    Kind::parse(&task.kind) == Some(Kind::Wait)
-        && task
-            .open_attempt()
-            .is_some_and(|open| open.state == AttemptState::Running)
 }
 
 /// How long a task takes so far, or took: whole seconds while it goes on. `None` before it began.
@@ -170,18 +131,7 @@ pub fn tokens_in_detail(tokens: Tokens) -> String {
 pub fn note(task: &Task, now: Timestamp) -> String {
     let waits = match &task.state {
         TaskState::Ready { .. } => Some("waits for an agent".to_owned()),
-        TaskState::Waiting { reason, until } => {
-            let left = left(*until, now);
-            Some(match (reason, left) {
-                (Waiting::Timer, Some(left)) if is_wait(task) => format!("{left} left"),
-                (Waiting::Timer, None) if is_wait(task) => "goes on".to_owned(),
-                (Waiting::Timer | Waiting::Provider, Some(left)) => format!("again in {left}"),
-                (Waiting::Timer | Waiting::Provider, None) => "tries again".to_owned(),
-                (Waiting::Approval, Some(left)) => format!("waits for you, {left} left"),
-                (Waiting::Approval, None) => "waits for you".to_owned(),
-                (Waiting::Run, Some(_) | None) => "waits for its run".to_owned(),
-            })
-        }
+        TaskState::Waiting { reason, until } => Some(waits::short(task, *reason, *until, now)),
         TaskState::Unknown { .. } => Some("waits for you".to_owned()),
         TaskState::Blocked
         | TaskState::Assigned { .. }
@@ -266,7 +216,7 @@ pub fn progress(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::run::Attempt;
+    use domain::run::{Attempt, AttemptState, Waiting};
     use expect_test::{Expect, expect};
     use serde_json::json;
 
