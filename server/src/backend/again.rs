@@ -140,7 +140,9 @@ fn outputs(live: &LiveRun, node: &NodeId) -> BTreeMap<NodeId, Value> {
     let mut todo: Vec<NodeIx> = graph.find(node.as_str()).into_iter().collect();
     let mut before = BTreeSet::new();
     while let Some(at) = todo.pop() {
-        let from = graph.incoming[at].iter().map(|edge| graph.edges[*edge].from);
+        let from = graph.incoming[at]
+            .iter()
+            .map(|edge| graph.edges[*edge].from);
         todo.extend(from.filter(|from| before.insert(*from)));
     }
     let output = |at: NodeIx| match &live.run.tasks.get(graph.nodes[at].id.as_str())?.state {

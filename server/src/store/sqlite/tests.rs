@@ -97,6 +97,10 @@ impl Log {
                 budget_usd: Some(MicroUsd(500_000)),
                 by: "test".into(),
                 parent_run_id: None,
+                parent_task: None,
+                depth: 0,
+                seed: vec![],
+                only: None,
             },
         })
     }

@@ -177,7 +177,7 @@ impl<T: DeserializeOwned> FromRequest<WebState> for MaybeGiven<T> {
 
     async fn from_request(request: Request, _: &WebState) -> Result<Self, Problem> {
         let bytes = json_body(request, MAX_BODY).await?;
-        if bytes.is_empty() {
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
             Ok(Self(None))
         } else {
             read_json(&bytes).map(|given| Self(Some(given)))
