@@ -1,6 +1,6 @@
 //! Messages of agents: read from the log, written through the kernel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use app::{
     api::dto::{Actor, AgentMessage, AgentName},
@@ -37,9 +37,9 @@ impl Product {
             else {
                 continue;
             };
-            if !names.contains_key(&to) {
+            if let Entry::Vacant(place) = names.entry(to) {
                 let known = self.store.agent(to).await.map_err(broken)?;
-                names.insert(to, known.map(|agent| agent.spec.name).unwrap_or_default());
+                place.insert(known.map(|agent| agent.spec.name).unwrap_or_default());
             }
             messages.push(AgentMessage {
                 seq,
