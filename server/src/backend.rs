@@ -123,9 +123,9 @@ fn rejected(rejection: &Rejection) -> ApiError {
         }
         Rejection::Contradiction(_) => (ErrorKind::Internal, "internal"),
         Rejection::NoSuchTask(_) => (ErrorKind::NotFound, rejection.code()),
-        Rejection::NoSuchNode(_)
-        | Rejection::NoSuchAnswer { .. }
-        | Rejection::MessageSize(_) => (ErrorKind::Invalid, rejection.code()),
+        Rejection::NoSuchNode(_) | Rejection::NoSuchAnswer { .. } | Rejection::MessageSize(_) => {
+            (ErrorKind::Invalid, rejection.code())
+        }
         Rejection::NameTaken(_)
         | Rejection::IllegalMove(_)
         | Rejection::AttemptOver(_)

@@ -30,7 +30,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
-    api_v1::runs::batch::Batches, guard::Entrance, router::router, serve::serve, socket::SocketRules, socket::log::LogReader,
+    api_v1::runs::batch::Batches, guard::Entrance, router::router, serve::serve,
+    socket::SocketRules, socket::log::LogReader,
 };
 use crate::{bus::Bus, engine::health::Health};
 

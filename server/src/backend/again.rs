@@ -1,17 +1,18 @@
 //! Runs made from runs: the same one taken up again, a new one that keeps results of it, a single step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use app::{
     api::dto::{Accepted, Actor, RetryRun, RunNode},
     error::ApiError,
 };
 use domain::{
+    graph::NodeIx,
     id::{NodeId, RunId},
     run::{
-        Run, TaskState,
+        TaskState,
         again::{pinned, seed},
-        decide::Control,
+        decide::{Control, LiveRun},
         input::{self, Rejection},
     },
 };
@@ -118,10 +119,9 @@ impl Product {
             return Ok(accepted);
         }
         let old = self.replayed(run).await?;
-        let mut known = outputs(&old.run);
+        let mut known = outputs(&old, &node);
         known.extend(pins);
-        let seeds =
-            pinned(&old.graph, &node, &known).map_err(|rejection| rejected(&rejection))?;
+        let seeds = pinned(&old.graph, &node, &known).map_err(|rejection| rejected(&rejection))?;
         let start = input::StartRun {
             input: old.run.input.clone(),
             budget_usd: old.run.budget_usd,
@@ -134,12 +134,19 @@ impl Product {
     }
 }
 
-/// What the steps of a run brought, those inside of maps and loops left out.
-fn outputs(run: &Run) -> BTreeMap<NodeId, Value> {
-    let tasks = run.tasks.iter();
-    let own = tasks.filter(|(name, task)| name.as_str() == task.node.as_str());
-    own.filter_map(|(_, task)| match &task.state {
-        TaskState::Succeeded { output, .. } => Some((task.node.clone(), output.clone())),
+/// What the steps before a step brought.
+fn outputs(live: &LiveRun, node: &NodeId) -> BTreeMap<NodeId, Value> {
+    let graph = &live.graph;
+    let mut todo: Vec<NodeIx> = graph.find(node.as_str()).into_iter().collect();
+    let mut before = BTreeSet::new();
+    while let Some(at) = todo.pop() {
+        let from = graph.incoming[at]
+            .iter()
+            .map(|edge| graph.edges[*edge].from);
+        todo.extend(from.filter(|from| before.insert(*from)));
+    }
+    let output = |at: NodeIx| match &live.run.tasks.get(graph.nodes[at].id.as_str())?.state {
+        TaskState::Succeeded { output, .. } => Some((graph.nodes[at].id.clone(), output.clone())),
         TaskState::Blocked
         | TaskState::Ready { .. }
         | TaskState::Assigned { .. }
@@ -149,8 +156,8 @@ fn outputs(run: &Run) -> BTreeMap<NodeId, Value> {
         | TaskState::Skipped { .. }
         | TaskState::Cancelled
         | TaskState::Unknown { .. } => None,
-    })
-    .collect()
+    };
+    before.into_iter().filter_map(output).collect()
 }
 
 /// The input of a run as far as another version of its workflow takes it.

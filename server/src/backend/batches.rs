@@ -37,7 +37,13 @@ impl Batches for Product {
             let place = format!("batch/{workflow}");
             let key = start_key(actor, &place, key.as_deref(), &asked)?;
             match runnable.start(given) {
-                Ok(start) => starts.push((StartRun { budget_usd, ..start }, key)),
+                Ok(start) => starts.push((
+                    StartRun {
+                        budget_usd,
+                        ..start
+                    },
+                    key,
+                )),
                 Err(error) => wrong.push(format!("Number {}: {}", at + 1, error.message)),
             }
         }

@@ -65,9 +65,9 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
     let (Some(drawing), Some(graph)) = (read.drawing, read.graph) else {
         return Ok(ExitCode::from(check::BAD_FILE));
     };
-    let input = match given_input(args.input.as_deref()).and_then(|given| {
-        complete_input(&graph.inputs, given).map_err(anyhow::Error::from)
-    }) {
+    let input = match given_input(args.input.as_deref())
+        .and_then(|given| complete_input(&graph.inputs, given).map_err(anyhow::Error::from))
+    {
         Ok(input) => input,
         Err(error) => return Ok(bad(error)),
     };
@@ -218,9 +218,7 @@ async fn follow(
 /// Whether only a person can make the task go on.
 fn asks(event: &TaskEvent) -> bool {
     match event {
-        TaskEvent::Waiting { reason, until, .. } => {
-            *reason == Waiting::Approval && until.is_none()
-        }
+        TaskEvent::Waiting { reason, until, .. } => *reason == Waiting::Approval && until.is_none(),
         TaskEvent::Unknown { .. } => true,
         TaskEvent::Ready { .. }
         | TaskEvent::Opened { .. }

@@ -51,10 +51,7 @@ pub async fn find(store: &dyn Store, spec: ChildSpec) -> Result<StartRun, TaskEr
 }
 
 /// A workflow by its id, or by its name where only one has that.
-async fn named(
-    store: &dyn Store,
-    name: &str,
-) -> Result<(WorkflowId, StoredWorkflow), TaskError> {
+async fn named(store: &dyn Store, name: &str) -> Result<(WorkflowId, StoredWorkflow), TaskError> {
     let missing = |why: &str| TaskError::lasting("no_such_workflow", format!("{why} `{name}`."));
     let id = match name.trim().parse() {
         Ok(id) => id,
@@ -62,9 +59,7 @@ async fn named(
             [id] => id,
             [] => return Err(missing("There is no workflow called")),
             [..] => {
-                return Err(missing(
-                    "Name the workflow by its id: several are called",
-                ));
+                return Err(missing("Name the workflow by its id: several are called"));
             }
         },
     };

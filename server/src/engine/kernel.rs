@@ -16,8 +16,8 @@ use std::{
 use domain::{
     event::{Event, Fact, SystemEvent},
     frame::Frame,
-    message,
     id::{AgentId, IdSource},
+    message,
     run::{
         TaskEvent,
         input::{Action, Command, Input},
@@ -29,8 +29,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use self::door::{Handle, Inbox, Receipt, Refusal, StartKey, inbox};
 use self::door::{Answer, Message};
+pub use self::door::{Handle, Inbox, Receipt, Refusal, StartKey, inbox};
 use super::{
     effects::Effects,
     health::Health,

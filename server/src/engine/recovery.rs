@@ -66,7 +66,10 @@ pub async fn recover(
     for (id, workflow, version) in store.live_runs().await? {
         if tries.get(&id).is_some_and(|tries| *tries >= MOST_TRIES) {
             tracing::error!(run = %id, "a run that stopped the server three times is left out");
-            left_out.push((id, format!("taking it up again stopped the server {MOST_TRIES} times")));
+            left_out.push((
+                id,
+                format!("taking it up again stopped the server {MOST_TRIES} times"),
+            ));
             continue;
         }
         marker.at(id);

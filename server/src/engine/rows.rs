@@ -34,7 +34,9 @@ pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
         match &event.fact {
             Fact::Run { run, event, .. } => match event {
                 RunEvent::Queued { .. } => *of_run(&mut runs, *run) = Changed::All,
-                RunEvent::Resumed { again, .. } => of_run(&mut runs, *run).add(again.iter().cloned()),
+                RunEvent::Resumed { again, .. } => {
+                    of_run(&mut runs, *run).add(again.iter().cloned())
+                }
                 RunEvent::Started {}
                 | RunEvent::Paused { .. }
                 | RunEvent::Completed { .. }

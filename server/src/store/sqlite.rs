@@ -26,8 +26,7 @@ mod tests;
 use std::path::Path;
 
 use app::api::dto::{
-    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery,
-    WorkflowSummary,
+    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{

@@ -104,9 +104,8 @@ pub struct Place(Arc<AtomicU64>);
 impl Place {
     /// A place, while the server stays up and there is one.
     pub fn of(state: &WebState) -> Result<Self, Problem> {
-        let refused = |code: &str, detail: &str| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
-        };
+        let refused =
+            |code: &str, detail: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         if state.shutdown.is_cancelled() {
             return Err(refused("closing", "The server is shutting down."));
         }

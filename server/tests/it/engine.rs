@@ -10,8 +10,7 @@ use std::{
 };
 
 use app::api::dto::{
-    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery,
-    WorkflowSummary,
+    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{

@@ -42,10 +42,17 @@ impl Tool for SendMessage {
         bench: &'a Bench<'a>,
     ) -> BoxFuture<'a, Result<String, ToolError>> {
         async move {
-            let word = |name: &str| arguments.get(name).and_then(Value::as_str).map(str::to_owned);
+            let word = |name: &str| {
+                arguments
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .map(str::to_owned)
+            };
             let (to, told) = match (word("agent"), word("topic")) {
                 (Some(agent), None) => (Recipient::Named(agent.clone()), agent),
-                (None, Some(topic)) => (Recipient::Topic(topic.clone()), format!("all at `{topic}`")),
+                (None, Some(topic)) => {
+                    (Recipient::Topic(topic.clone()), format!("all at `{topic}`"))
+                }
                 (Some(_), Some(_)) | (None, None) => {
                     let rule = "give either `agent` or `topic`, not both and not neither";
                     return Err(ToolError::Arguments(rule.to_owned()));
@@ -104,12 +111,18 @@ mod tests {
         assert_eq!(sent, [(Recipient::Named("Bob".into()), "hello".to_owned())]);
         let (told, sent) = send(json!({ "topic": "review", "text": "look" })).await;
         assert_eq!(told, Ok("Sent to all at `review`.".to_owned()));
-        assert_eq!(sent, [(Recipient::Topic("review".into()), "look".to_owned())]);
+        assert_eq!(
+            sent,
+            [(Recipient::Topic("review".into()), "look".to_owned())]
+        );
     }
 
     #[tokio::test]
     async fn what_is_refused_is_told_to_the_model() {
-        for arguments in [json!({ "text": "x" }), json!({ "text": "x", "agent": "a", "topic": "b" })] {
+        for arguments in [
+            json!({ "text": "x" }),
+            json!({ "text": "x", "agent": "a", "topic": "b" }),
+        ] {
             let (told, sent) = send(arguments).await;
             assert!(matches!(told, Err(ToolError::Arguments(_))), "{told:?}");
             assert!(sent.is_empty());

@@ -9,10 +9,7 @@ use crate::store::StoreError;
 /// Writes everything as it is at one moment into a new file. Reads only: nobody waits for it.
 pub(super) async fn backup(readers: &SqlitePool, file: &Path) -> Result<(), StoreError> {
     let refused = |reason: &str| {
-        StoreError::CannotOpen(format!(
-            "{} cannot take a backup: {reason}",
-            file.display()
-        ))
+        StoreError::CannotOpen(format!("{} cannot take a backup: {reason}", file.display()))
     };
     let name = file
         .to_str()

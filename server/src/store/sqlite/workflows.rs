@@ -71,10 +71,7 @@ pub(super) async fn create(
 }
 
 /// Workflows of exactly this name; one too many is enough to know.
-pub(super) async fn named(
-    readers: &SqlitePool,
-    name: &str,
-) -> Result<Vec<WorkflowId>, StoreError> {
+pub(super) async fn named(readers: &SqlitePool, name: &str) -> Result<Vec<WorkflowId>, StoreError> {
     let rows = sqlx::query(
         "SELECT id FROM workflows WHERE deleted_at IS NULL AND name = ?1
          ORDER BY updated_at DESC, id DESC LIMIT 2",

@@ -22,7 +22,11 @@ async fn a_batch_is_accepted_whole_or_not_at_all() {
     let path = format!("/api/v1/workflows/{workflow}/runs/batch");
     let wrong = json!({ "inputs": [{ "n": 1 }, { "n": "two" }, {}] });
     let (status, told) = house.post(&path, wrong).await;
-    assert_eq!((status, &told["code"]), (422, &json!("bad_input")), "{told}");
+    assert_eq!(
+        (status, &told["code"]),
+        (422, &json!("bad_input")),
+        "{told}"
+    );
     assert_eq!(told["problems"].as_array().map(Vec::len), Some(2));
     let (_, runs) = house.json("GET", "/api/v1/runs", Value::Null).await;
     assert_eq!(runs["items"], json!([]));
@@ -36,7 +40,9 @@ async fn a_batch_is_accepted_whole_or_not_at_all() {
         let run = house.end(item["id"].as_str().expect("an id")).await;
         assert_eq!(run["output"], n);
     }
-    let (status, told) = house.post(&path, json!({ "inputs": vec![json!({}); 1_001] })).await;
+    let (status, told) = house
+        .post(&path, json!({ "inputs": vec![json!({}); 1_001] }))
+        .await;
     assert_eq!((status, &told["code"]), (422, &json!("too_many_runs")));
     house.close().await;
 }

@@ -70,7 +70,10 @@ async fn a_child_is_held_and_cancelled_with_its_parent() {
     let run = house.start(&workflow, json!({})).await;
     let waits = house.until(&run, is("sub", "waiting")).await;
     assert_eq!(task(&waits, "sub")["waiting_for"], "run");
-    let sub = task(&waits, "sub")["child_run_id"].as_str().expect("a child").to_owned();
+    let sub = task(&waits, "sub")["child_run_id"]
+        .as_str()
+        .expect("a child")
+        .to_owned();
     let pause = format!("/api/v1/runs/{run}/pause");
     assert_eq!(house.post(&pause, Value::Null).await.0, 200);
     assert_eq!(house.read_run(&sub).await["status"], "paused");

@@ -60,8 +60,7 @@ impl Other {
 }
 
 pub const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Mine: yes\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"n\": 4200}";
-pub const BROKEN: &str =
-    "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops";
+pub const BROKEN: &str = "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops";
 
 pub fn step(port: u16) -> Value {
     json!({ "id": "ask", "kind": "http", "method": "POST", "url": format!("http://127.0.0.1:{port}/x"),

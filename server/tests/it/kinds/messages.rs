@@ -9,7 +9,10 @@ async fn what_is_written_to_an_agent_waits_and_is_handed_out_with_a_turn() {
     let data = tempfile::tempdir().expect("a directory");
     let house = House::open(data.path()).await;
     let (status, made) = house
-        .post("/api/v1/agents", json!({ "name": "Ada", "memory": true, "max_tasks": 2 }))
+        .post(
+            "/api/v1/agents",
+            json!({ "name": "Ada", "memory": true, "max_tasks": 2 }),
+        )
         .await;
     assert_eq!(status, 201, "{made}");
     let path = format!("/api/v1/agents/{}", made["id"].as_str().expect("an id"));
@@ -48,7 +51,10 @@ async fn what_is_written_to_an_agent_waits_and_is_handed_out_with_a_turn() {
         (&json!("Be kind."), &json!("person"), &json!("Ada")),
         "{list}"
     );
-    let events = format!("/api/v1/runs/{}/events?limit=1000", run["id"].as_str().expect("an id"));
+    let events = format!(
+        "/api/v1/runs/{}/events?limit=1000",
+        run["id"].as_str().expect("an id")
+    );
     let (_, events) = house.json("GET", &events, Value::Null).await;
     let turn = events["items"]
         .as_array()

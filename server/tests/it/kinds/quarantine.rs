@@ -13,7 +13,10 @@ async fn it_is_left_out_at_the_third_time_and_the_others_go_on() {
     let parent = house.create(chain("Parent", &[sub])).await;
     let parent = house.start(&parent, json!({})).await;
     let waits = house.until(&parent, is("sub", "waiting")).await;
-    let guilty = task(&waits, "sub")["child_run_id"].as_str().expect("a child").to_owned();
+    let guilty = task(&waits, "sub")["child_run_id"]
+        .as_str()
+        .expect("a child")
+        .to_owned();
     let wait = json!({ "id": "may", "kind": "approval", "message": "Well?" });
     let other = house.create(chain("Other", &[wait])).await;
     let other = house.start(&other, json!({})).await;
@@ -31,7 +34,11 @@ async fn it_is_left_out_at_the_third_time_and_the_others_go_on() {
         }
     }
     let lost = house.end(&parent).await;
-    assert_eq!(task(&lost, "sub")["error"]["code"], "child_lost", "{lost:#}");
+    assert_eq!(
+        task(&lost, "sub")["error"]["code"],
+        "child_lost",
+        "{lost:#}"
+    );
     let (_, health) = house.json("GET", "/healthz", Value::Null).await;
     assert!(health.to_string().contains(&guilty), "{health}");
     let (status, told) = house

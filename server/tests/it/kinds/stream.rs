@@ -41,7 +41,9 @@ impl Reader {
                 self.text = rest.to_owned();
                 let field = |name: &str| {
                     let mut lines = block.lines();
-                    lines.find_map(|line| line.strip_prefix(name)).map(str::trim)
+                    lines
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(str::trim)
                 };
                 if let Some(data) = field("data:") {
                     let id = field("id:").map(|id| id.parse().expect("a number"));
@@ -121,7 +123,9 @@ async fn what_cannot_be_read_is_refused() {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let (status, body) = house.send(request.body(Body::empty()).expect("a request")).await;
+        let (status, body) = house
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
         assert_eq!(status.as_u16(), 400, "{body}");
         assert!(body.contains(code), "{body}");
     }

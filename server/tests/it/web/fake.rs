@@ -399,11 +399,7 @@ impl Backend for FakeBackend {
         )
     }
 
-    async fn agent_messages(
-        &self,
-        _: &Actor,
-        id: AgentId,
-    ) -> Result<Vec<AgentMessage>, ApiError> {
+    async fn agent_messages(&self, _: &Actor, id: AgentId) -> Result<Vec<AgentMessage>, ApiError> {
         self.works()?;
         let agent = self.agent_of(id)?;
         let to = AgentName {

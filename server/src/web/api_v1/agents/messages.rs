@@ -103,10 +103,7 @@ pub async fn send(
     Id(id): Id<AgentId>,
     Given(request): Given<MessageRequest>,
 ) -> Result<(StatusCode, Json<SentMessage>), Problem> {
-    state
-        .backend
-        .send_message(&actor, id, request.text)
-        .await?;
+    state.backend.send_message(&actor, id, request.text).await?;
     let to = id.to_string();
     Ok((StatusCode::ACCEPTED, Json(SentMessage { to })))
 }
@@ -123,7 +120,14 @@ impl From<AgentMessage> for MessageItem {
         let (from, task) = match message.from {
             Sender::Person { name } => {
                 let (kind, agent_id) = ("person", None);
-                (Correspondent { kind, agent_id, name }, None)
+                (
+                    Correspondent {
+                        kind,
+                        agent_id,
+                        name,
+                    },
+                    None,
+                )
             }
             Sender::Agent {
                 agent_id,

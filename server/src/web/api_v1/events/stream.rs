@@ -55,10 +55,7 @@ const KNOCK: &[u8] = b": still here\n\n";
         (status = 200, description = "Frames, until one side ends it", body = String, content_type = "text/event-stream"),
         (status = "default", description = "A problem", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
-pub async fn open(
-    State(state): State<WebState>,
-    Asked(asked): Asked,
-) -> Result<Response, Problem> {
+pub async fn open(State(state): State<WebState>, Asked(asked): Asked) -> Result<Response, Problem> {
     let place = Place::of(&state)?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let out = Lines {
@@ -77,7 +74,10 @@ pub async fn open(
         Some((Ok::<_, std::convert::Infallible>(bytes), receiver))
     });
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     Ok((headers, Body::from_stream(lines)).into_response())

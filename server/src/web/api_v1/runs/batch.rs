@@ -5,7 +5,11 @@ use app::{
     error::ApiError,
 };
 use async_trait::async_trait;
-use axum::{Json, extract::State, http::{HeaderMap, StatusCode}};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use domain::{id::WorkflowId, money::MicroUsd};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -6,8 +6,8 @@ use domain::{
     id::TaskName,
     money::MicroUsd,
     run::{
-        Answer, Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError, TaskState,
-        Tokens, Turn,
+        Answer, Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError,
+        TaskState, Tokens, Turn,
     },
     time::Timestamp,
 };
