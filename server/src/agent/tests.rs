@@ -255,7 +255,7 @@ async fn what_cannot_begin_fails_before_any_call() {
     check(
         wrong(|spec| spec.tools = vec!["web".into()]).await,
         expect![
-            "failed, lasts: unknown_tool: There is no tool `web`. Known: note. Correct the tools of this step or of its agent."
+            "failed, lasts: unknown_tool: There is no tool `web`. Known: note, send_message. Correct the tools of this step or of its agent."
         ],
     );
     check(

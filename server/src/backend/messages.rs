@@ -1,6 +1,6 @@
 //! Messages of agents: read from the log, written through the kernel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use app::{
     api::dto::{Actor, AgentMessage, AgentName},
@@ -37,17 +37,18 @@ impl Product {
             else {
                 continue;
             };
-            if !names.contains_key(&to) {
-                let known = self.store.agent(to).await.map_err(broken)?;
-                names.insert(to, known.map(|agent| agent.spec.name).unwrap_or_default());
-            }
+            let name = match names.entry(to) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(unknown) => {
+                    let agent = self.store.agent(to).await.map_err(broken)?;
+                    let name = agent.map(|agent| agent.spec.name).unwrap_or_default();
+                    unknown.insert(name).clone()
+                }
+            };
             messages.push(AgentMessage {
                 seq,
                 at,
-                to: AgentName {
-                    id: to,
-                    name: names.get(&to).cloned().unwrap_or_default(),
-                },
+                to: AgentName { id: to, name },
                 message,
             });
         }

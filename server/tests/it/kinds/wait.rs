@@ -1,8 +1,9 @@
 //! A wait that the server does not live through.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{House, chain, is, task};
 
