@@ -367,3 +367,33 @@ async fn an_attempt_goes_on_from_its_last_finished_turn() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
+    let message = |text: &str| Message {
+        id: 1,
+        from: domain::message::Sender::Person { name: "Eve".into() },
+        to_topic: None,
+        text: text.into(),
+    };
+    let stage = Stage::new([Script::Says(says("done"))]);
+    let waiting = vec![message("second")];
+    *stage.notebook.mailbox.lock().expect("not poisoned") = waiting;
+    let cut = domain::run::Turn {
+        number: 1,
+        model: "scripted:one".into(),
+        simulated: false,
+        started_at: domain::time::Timestamp(0),
+        done: None,
+        tools: Vec::new(),
+        messages: vec![message("first")],
+    };
+    let resumed = AttemptSpec {
+        turns: vec![cut],
+        ..spec()
+    };
+    stage.run(resumed).await;
+    let told = &stage.llm.asked()[0].messages;
+    let letters = "Message from the person Eve:\nfirst\n\nMessage from the person Eve:\nsecond";
+    assert_eq!(told.last(), Some(&ChatMessage::User(letters.into())));
+}

@@ -37,17 +37,18 @@ impl Product {
             else {
                 continue;
             };
-            if let Entry::Vacant(place) = names.entry(to) {
-                let known = self.store.agent(to).await.map_err(broken)?;
-                place.insert(known.map(|agent| agent.spec.name).unwrap_or_default());
-            }
+            let name = match names.entry(to) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(unknown) => {
+                    let agent = self.store.agent(to).await.map_err(broken)?;
+                    let name = agent.map(|agent| agent.spec.name).unwrap_or_default();
+                    unknown.insert(name).clone()
+                }
+            };
             messages.push(AgentMessage {
                 seq,
                 at,
-                to: AgentName {
-                    id: to,
-                    name: names.get(&to).cloned().unwrap_or_default(),
-                },
+                to: AgentName { id: to, name },
                 message,
             });
         }

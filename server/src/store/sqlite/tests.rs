@@ -99,7 +99,7 @@ impl Log {
                 parent_run_id: None,
                 parent_task: None,
                 depth: 0,
-                seed: vec![],
+                seed: Vec::new(),
                 only: None,
             },
         })
