@@ -9,10 +9,16 @@ pub mod runs;
 pub mod workflows;
 
 pub use self::{
-    agents::{agent, agents, pause_agent, resume_agent, spawn_agent, terminate_agent},
+    agents::{
+        agent, agent_messages, agents, pause_agent, resume_agent, send_message, spawn_agent,
+        terminate_agent,
+    },
     events::events,
     overview::{overview, providers, status},
-    runs::{cancel_run, run, runs, start_run, written},
+    runs::{
+        answer_task, cancel_run, pause_run, resume_run, retry_run, run, run_node, runs, start_run,
+        written,
+    },
     workflows::{
         create_workflow, delete_workflow, duplicate_workflow, import_workflow, restore_workflow,
         save_workflow, versions, workflow, workflows,

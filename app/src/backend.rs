@@ -15,9 +15,9 @@ use leptos::prelude::use_context;
 
 use crate::{
     api::dto::{
-        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery,
-        RunSnapshot, RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery,
-        WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, EventQuery, GivenAnswer, Overview, Page,
+        ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
+        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     error::ApiError,
 };
@@ -68,8 +68,19 @@ pub trait Backend: Send + Sync + 'static {
     async fn run(&self, actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError>;
     /// What was said so far in its answers that are not at their end, each as one piece.
     async fn written(&self, actor: &Actor, id: RunId) -> Result<Vec<Delta>, ApiError>;
-    /// Stops a run at once.
+    /// Stops a run at once, with the children that it waits for.
     async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError>;
+    /// Holds a run: what is under way ends, nothing starts.
+    async fn pause_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError>;
+    /// Lets a held run go on.
+    async fn resume_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError>;
+    /// Takes up a failed or cancelled run again, keeping what was finished; or, where the request
+    /// names a step, an input or the newest version, begins a new run that names this one.
+    async fn retry_run(&self, actor: &Actor, request: RetryRun) -> Result<Accepted, ApiError>;
+    /// Begins a new run of one step alone.
+    async fn run_node(&self, actor: &Actor, request: RunNode) -> Result<Accepted, ApiError>;
+    /// Answers a task that waits for a person. A second answer is a `Conflict`, `already_answered`.
+    async fn answer(&self, actor: &Actor, given: GivenAnswer) -> Result<(), ApiError>;
 
     /// Every live agent, and with `gone` also those that were terminated (newest 200).
     async fn agents(&self, actor: &Actor, gone: bool) -> Result<Vec<Agent>, ApiError>;
@@ -83,6 +94,14 @@ pub trait Backend: Send + Sync + 'static {
     async fn resume_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError>;
     /// Ends it.
     async fn terminate_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError>;
+    /// What was written to it and by it, oldest first (the newest 200).
+    async fn agent_messages(
+        &self,
+        actor: &Actor,
+        id: AgentId,
+    ) -> Result<Vec<AgentMessage>, ApiError>;
+    /// Writes to an agent: it reads that with its next turn. Returns once that is durable.
+    async fn send_message(&self, actor: &Actor, to: AgentId, text: String) -> Result<(), ApiError>;
 
     /// Stored events. With `before` the newest first, with `after` the oldest first.
     async fn events(&self, actor: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError>;

@@ -7,6 +7,7 @@ pub mod agent_words;
 pub mod badge;
 pub mod button;
 pub mod cheat_sheet;
+pub mod conversation;
 pub mod copy;
 pub mod dialog;
 pub mod download;

@@ -1,15 +1,18 @@
 //! A run as people watch it: graph above, tasks on their timeline below, one selection for all, the
 //! transcript of the selected task beside it. A live run and a finished one are the same page.
 //!
-//! `store` and `stream` hold the rules of staying current, `bars`, `focus` and `said` what is drawn and
-//! said, all pure. `watch` makes them signals, `feed` connects those to the live stream. The rest are
+//! `store` and `stream` hold the rules of staying current, `bars`, `focus`, `rounds` and `said` what is
+//! drawn, listed and said, all pure. `watch` makes them signals, `feed` connects those to the live stream. The rest are
 //! components.
 //!
 //! Refused here: a state of its own. What a run is, `domain::run::Run` says, changed by its `apply` alone.
 
+mod again;
+mod answering;
 mod attempts;
 mod bars;
 mod bottom;
+mod controls;
 mod data;
 mod feed;
 mod focus;
@@ -19,6 +22,7 @@ mod input;
 mod keys;
 mod outcome;
 mod panel;
+mod rounds;
 mod said;
 mod selection;
 mod store;
@@ -30,11 +34,13 @@ mod tasks;
 mod transcript;
 mod trouble;
 mod turn;
+mod waits;
 mod watch;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+pub use self::selection::escape;
 use self::{
     graph::Graph,
     header::Header,

@@ -15,7 +15,11 @@ mod turn;
 
 use std::{path::PathBuf, sync::Arc};
 
-use domain::{frame::Delta, run::input::Outcome};
+use domain::{
+    frame::Delta,
+    message::{Message, Recipient},
+    run::{AttemptKey, input::Outcome},
+};
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +28,17 @@ use crate::llm::Providers;
 
 /// Where an agent hands in what it has. The engine's side of it is the kernel and the bus.
 pub trait Desk: Send + Sync {
-    /// Hands in an outcome; returns once it is stored. `Over`: nobody wants this attempt any more.
-    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), Over>>;
+    /// Hands in an outcome; returns once it is stored, with messages to the agent: those come with
+    /// the start of a turn alone. `Over`: nobody wants this attempt any more.
+    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<Vec<Message>, Over>>;
+
+    /// Sends a message from an attempt; returns once it is stored.
+    fn send(
+        &self,
+        key: AttemptKey,
+        to: Recipient,
+        text: String,
+    ) -> BoxFuture<'_, Result<(), NotSent>>;
 
     /// Shows a piece of text that is being written. May be lost; never waits.
     fn show(&self, delta: Delta);
@@ -34,6 +47,15 @@ pub trait Desk: Send + Sync {
 /// The attempt was ended from outside: the agent lays down its work and says nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Over;
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotSent {
+    /// Nobody wants the attempt any more.
+    Over,
+    /// The rules are against it; the text says why.
+    Refused(String),
+}
 
 /// What an attempt needs beside its task.
 #[derive(Clone)]

@@ -1,18 +1,21 @@
 //! `impl Backend`: translate, call the engine or the store, translate. No rule of the product stands
 //! here, and nothing is cached: what the pages see was read from the log.
 
+mod again;
 mod agents;
-mod input;
+mod batches;
+mod control;
+mod messages;
 mod runs;
 mod workflows;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery,
-        RunSnapshot, RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery,
-        WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, EventQuery, GivenAnswer, Overview, Page,
+        ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
+        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -23,11 +26,13 @@ use domain::{
     frame::{Delta, EventFrame, Metrics},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
-    run::input::{Command, Input, Rejection},
+    run::{
+        decide::Control,
+        input::{Command, Input, Rejection},
+    },
 };
 use tokio::sync::watch;
 
-pub use self::input::complete_input;
 use crate::{
     clock::Clock,
     engine::{
@@ -68,39 +73,75 @@ impl Product {
         command: Command,
         key: Option<StartKey>,
     ) -> Result<Receipt, ApiError> {
+        let answer = self.ask(actor, command, key).await?;
+        answer.map_err(|refusal| refused(&refusal))
+    }
+
+    /// The same, for whoever can do something about a refusal.
+    async fn ask(
+        &self,
+        actor: &Actor,
+        command: Command,
+        key: Option<StartKey>,
+    ) -> Result<Result<Receipt, Refusal>, ApiError> {
         let input = Input::Command {
             by: actor.name.clone(),
             command,
         };
-        let submitted = tokio::time::timeout(COMMIT_WITHIN, self.kernel.submit_with(input, key));
-        match submitted.await {
-            Ok(Ok(receipt)) => Ok(receipt),
-            Ok(Err(refusal)) => Err(refused(&refusal)),
-            Err(_) => Err(ApiError::new(
+        let submitted = self.kernel.submit_with(input, key);
+        in_time(submitted).await
+    }
+}
+
+/// What comes of something that waits for a commit, if that comes in time.
+async fn in_time<T>(commit: impl Future<Output = T>) -> Result<T, ApiError> {
+    tokio::time::timeout(COMMIT_WITHIN, commit)
+        .await
+        .map_err(|_| {
+            ApiError::new(
                 ErrorKind::Unavailable,
                 "not_durable_yet",
                 "The database did not take this within 10 s, so it is not certain whether it will happen. Look again when the light is green; with an Idempotency-Key a repeat is safe.",
-            )),
-        }
-    }
+            )
+        })
 }
 
 fn refused(refusal: &Refusal) -> ApiError {
     let (kind, code) = match refusal {
-        Refusal::Rejected(rejection) => match rejection {
-            Rejection::NoSuchRun(_) => (ErrorKind::Conflict, "run_ended"),
-            Rejection::NoSuchAgent(_) => (ErrorKind::Conflict, "agent_gone"),
-            Rejection::NameTaken(_) => (ErrorKind::Conflict, "name_taken"),
-            Rejection::IllegalMove(_) => (ErrorKind::Conflict, "illegal_move"),
-            Rejection::AttemptOver(_) => (ErrorKind::Conflict, "attempt_over"),
-            Rejection::TooManyAgents(_) => (ErrorKind::Conflict, "too_many_agents"),
-            Rejection::BudgetSpent(_) => (ErrorKind::Conflict, "budget_spent"),
-            Rejection::Contradiction(_) => (ErrorKind::Internal, "internal"),
-        },
+        Refusal::Rejected(rejection) => return rejected(rejection),
         Refusal::KeyReused => (ErrorKind::Invalid, "idempotency_key_reused"),
         Refusal::Closing => (ErrorKind::Unavailable, "closing"),
     };
     ApiError::new(kind, code, sentence(&refusal.to_string()))
+}
+
+fn rejected(rejection: &Rejection) -> ApiError {
+    let (kind, code) = match rejection {
+        Rejection::NoSuchRun(_) => (ErrorKind::Conflict, "run_ended"),
+        Rejection::NoSuchAgent(_) | Rejection::NobodyCalled(_) => {
+            (ErrorKind::Conflict, "agent_gone")
+        }
+        Rejection::Contradiction(_) => (ErrorKind::Internal, "internal"),
+        Rejection::NoSuchTask(_) => (ErrorKind::NotFound, rejection.code()),
+        Rejection::NoSuchNode(_) | Rejection::NoSuchAnswer { .. } | Rejection::MessageSize(_) => {
+            (ErrorKind::Invalid, rejection.code())
+        }
+        Rejection::NameTaken(_)
+        | Rejection::IllegalMove(_)
+        | Rejection::AttemptOver(_)
+        | Rejection::TooManyAgents(_)
+        | Rejection::BudgetSpent(_)
+        | Rejection::RunOver(_)
+        | Rejection::StillRunning(_)
+        | Rejection::NothingToRetry
+        | Rejection::Stale
+        | Rejection::FinishedPartChanged(_)
+        | Rejection::AlreadyAnswered { .. }
+        | Rejection::NotWaiting { .. }
+        | Rejection::MailboxFull(_)
+        | Rejection::NobodyListens(_) => (ErrorKind::Conflict, rejection.code()),
+    };
+    ApiError::new(kind, code, sentence(&rejection.to_string()))
 }
 
 /// An error text as a sentence: a capital first, a point last.
@@ -168,6 +209,7 @@ impl Backend for Product {
                 ..metrics
             },
             live_runs,
+            waiting: self.store.waiting(50).await.map_err(broken)?,
             recent_runs,
             agents,
             events: self.events(actor, events).await?.items,
@@ -245,7 +287,27 @@ impl Backend for Product {
     }
 
     async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError> {
-        self.stop_run(actor, id).await
+        self.control(actor, id, Control::Cancel).await
+    }
+
+    async fn pause_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError> {
+        self.control(actor, id, Control::Pause).await
+    }
+
+    async fn resume_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError> {
+        self.control(actor, id, Control::Resume).await
+    }
+
+    async fn retry_run(&self, actor: &Actor, request: RetryRun) -> Result<Accepted, ApiError> {
+        self.take_up_again(actor, request).await
+    }
+
+    async fn run_node(&self, actor: &Actor, request: RunNode) -> Result<Accepted, ApiError> {
+        self.run_alone(actor, request).await
+    }
+
+    async fn answer(&self, actor: &Actor, given: GivenAnswer) -> Result<(), ApiError> {
+        self.take_answer(actor, given).await
     }
 
     async fn agents(&self, _actor: &Actor, gone: bool) -> Result<Vec<Agent>, ApiError> {
@@ -271,6 +333,18 @@ impl Backend for Product {
     async fn terminate_agent(&self, actor: &Actor, id: AgentId) -> Result<(), ApiError> {
         self.move_agent(actor, id, Command::TerminateAgent(id))
             .await
+    }
+
+    async fn agent_messages(
+        &self,
+        _actor: &Actor,
+        id: AgentId,
+    ) -> Result<Vec<AgentMessage>, ApiError> {
+        self.messages_of(id).await
+    }
+
+    async fn send_message(&self, actor: &Actor, to: AgentId, text: String) -> Result<(), ApiError> {
+        self.write_to(actor, to, text).await
     }
 
     async fn events(

@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+pub mod backup;
 pub mod check;
 pub mod doctor;
 pub mod run;
@@ -28,6 +29,8 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Print what is wrong with a workflow file. Exit: 0 it can run, 2 it cannot.
     Check(check::CheckArgs),
+    /// Write a copy of the database into a new file, also beside a running server.
+    Backup(backup::BackupArgs),
     /// Print what is there and what is missing. Exit: 0 all good, 1 not.
     Doctor(Box<doctor::DoctorArgs>),
 }

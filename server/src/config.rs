@@ -15,6 +15,7 @@ use domain::troupe::Limits;
 use crate::{
     bus::redis::{BadUrl, Server},
     llm::ApiKey,
+    outbound::AllowList,
 };
 
 /// Where the product keeps its data.
@@ -92,6 +93,36 @@ pub struct LimitArgs {
         hide = true
     )]
     pub max_parallel: usize,
+    /// Most of them in one run, where its workflow does not say.
+    #[arg(
+        long,
+        env = "TROUPE_MAX_PARALLEL_PER_RUN",
+        default_value_t = 10_000,
+        hide = true
+    )]
+    pub max_parallel_per_run: usize,
+    /// Most of them that call one provider.
+    #[arg(
+        long,
+        env = "TROUPE_MAX_PARALLEL_PER_PROVIDER",
+        default_value_t = 10_000,
+        hide = true
+    )]
+    pub max_parallel_per_provider: usize,
+}
+
+/// Where http steps may go besides the public internet.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutboundArgs {
+    /// Hosts, host:port or networks, separated by commas.
+    #[arg(
+        long,
+        env = "TROUPE_HTTP_ALLOW",
+        default_value = "",
+        hide_default_value = true,
+        hide = true
+    )]
+    pub http_allow: AllowList,
 }
 
 /// `troupe serve`.
@@ -115,6 +146,9 @@ pub struct ServeArgs {
     /// Where copies of events go.
     #[command(flatten)]
     pub redis: RedisArgs,
+    /// Where http steps may go.
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
     /// Bounds.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -192,6 +226,8 @@ impl LimitArgs {
         Limits {
             max_agents: self.max_agents,
             max_parallel: self.max_parallel,
+            max_parallel_per_run: self.max_parallel_per_run,
+            max_parallel_per_provider: self.max_parallel_per_provider,
             ..Limits::default()
         }
     }

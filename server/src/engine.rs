@@ -3,6 +3,7 @@
 //!
 //! Refused here: rules (they stand in `domain`), SQL (in `store`), model HTTP (in `llm`).
 
+pub mod children;
 pub mod effects;
 pub mod health;
 pub mod kernel;
@@ -10,5 +11,6 @@ pub mod metrics;
 pub mod open_turns;
 pub mod recovery;
 pub mod rows;
+pub mod run_input;
 pub mod timers;
 pub mod worker;

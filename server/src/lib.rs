@@ -1,7 +1,8 @@
 //! The server of Troupe: engine, agents, store, bus, model clients, and the web in front of them.
 //!
 //! Reading order: [`startup`] (what there is, as an annotated list) · [`engine`] (the loop that owns
-//! every run) · [`store`] (truth) · [`agent`] and [`llm`] (the work) · [`web`] (the doors).
+//! every run) · [`store`] (truth) · [`agent`], [`llm`] and
+//! [`outbound`] (the work) · [`web`] (the doors).
 
 // Pages are deep types; what renders them nests as deep.
 #![recursion_limit = "512"]
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod llm;
+pub mod outbound;
 pub mod samples;
 pub mod shutdown;
 pub mod startup;

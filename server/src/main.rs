@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             Command::Serve(serve) => runtime.block_on(cli::serve::serve(serve)),
             Command::Run(run) => runtime.block_on(cli::run::run(run)),
             Command::Check(check) => cli::check::check(&check),
+            Command::Backup(backup) => runtime.block_on(cli::backup::backup(backup)),
             Command::Doctor(doctor) => runtime.block_on(cli::doctor::doctor(doctor)),
         });
     match done {

@@ -10,7 +10,6 @@ use std::{
 };
 
 use anyhow::Context;
-use app::backend::Backend;
 use domain::{frame::Metrics, id::WorkflowId, troupe::Limits};
 use leptos::config::{Env, LeptosOptions};
 use tokio::{sync::watch, task::JoinHandle};
@@ -23,12 +22,12 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{ProviderArgs, ServeArgs},
     engine::{
-        effects::Effects,
+        effects::{Effects, Means},
         health::Health,
         kernel::{self, Handle, Kernel},
         metrics::{self, Gauges, Streamed},
         open_turns::OpenTurns,
-        recovery::recover,
+        recovery::{Marker, recover, trust},
         worker::{AgentWorker, KernelDesk},
     },
     llm::{
@@ -36,6 +35,7 @@ use crate::{
         openai::{OpenAi, Settings as ServerSettings, Timeouts, ollama_url},
         rehearsal::Rehearsal,
     },
+    outbound::{self, AllowList, Guard, Outbound, SystemResolver},
     samples,
     store::{Store, StoreError, sqlite::SqliteStore},
     web,
@@ -60,6 +60,10 @@ pub struct Settings {
     pub providers: ProviderArgs,
     /// Where copies of events go; nowhere when there is none.
     pub redis: Option<redis::Server>,
+    /// Where http steps may go besides the public internet.
+    pub http_allow: AllowList,
+    /// Ports that this process listens on: http steps do not go there by themselves.
+    pub own_ports: Vec<u16>,
     /// Bounds.
     pub limits: Limits,
     /// Ends everything.
@@ -137,13 +141,27 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         }
     }
 
-    let recovered = recover(&*store, settings.limits, env!("CARGO_PKG_VERSION")).await?;
-    for (run, reason) in &recovered.unreadable {
+    let mut marker = match settings.data {
+        Data::Directory(_) => Marker::below(&data),
+        Data::Temporary => Marker::default(),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let recovered = recover(&*store, settings.limits, version, &mut marker).await?;
+    if let [(run, reason), others @ ..] = recovered.left_out.as_slice() {
+        let more = match others.len() {
+            0 => String::new(),
+            count => format!(" So do {count} more, which the log names."),
+        };
         health.degrade(
             "recovery",
-            format!("Run {run} cannot go on: {reason}. The others do."),
+            format!("Run {run} stays where it was: {reason}.{more} The others go on."),
         );
     }
+    tracker.spawn(trust(
+        Arc::clone(&store),
+        recovered.suspects,
+        shutdown.child_token(),
+    ));
     let (kernel, inbox) = kernel::inbox();
     let (gauges, gauges_seen) = watch::channel(Gauges::default());
     let desk = KernelDesk {
@@ -153,20 +171,25 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         open: open.clone(),
     };
     let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), desk);
-    let effects = Effects::new(
-        kernel.clone(),
-        Arc::new(worker),
-        workspaces.clone(),
-        health.clone(),
-        tracker.clone(),
-        shutdown.child_token(),
-    );
+    let guard = Guard::new(Arc::new(SystemResolver), settings.http_allow)
+        .with_own_ports(settings.own_ports);
+    let effects = Effects::new(Means {
+        kernel: kernel.clone(),
+        worker: Arc::new(worker),
+        workspaces: workspaces.clone(),
+        outbound: Outbound::new(guard, outbound::Limits::default(), Arc::clone(&clock)),
+        store: Arc::clone(&store),
+        health: health.clone(),
+        tracker: tracker.clone(),
+        shutdown: shutdown.child_token(),
+    });
     let parts = kernel::Parts {
         store: Arc::clone(&store),
         bus: Arc::clone(&bus),
         clock: Arc::clone(&clock),
         health: health.clone(),
         gauges,
+        marker,
         shutdown: shutdown.child_token(),
     };
     let kernel_task =
@@ -207,7 +230,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
 }
 
 /// The pages and the API over a running product.
-pub fn backend(running: &Running) -> Arc<dyn Backend> {
+fn product(running: &Running) -> Arc<Product> {
     Arc::new(Product {
         kernel: running.kernel.clone(),
         store: Arc::clone(&running.store),
@@ -239,8 +262,10 @@ pub fn router(
         .site_addr(address)
         .env(if watched { Env::DEV } else { Env::PROD })
         .build();
+    let product = product(running);
     let state = web::WebState {
-        backend: backend(running),
+        backend: product.clone(),
+        batches: product,
         bus: Arc::clone(&running.bus),
         log: Arc::new(web::socket::log::StoredLog(Arc::clone(&running.store))),
         config: Arc::new(web::WebConfig {

@@ -7,8 +7,10 @@
 
 pub mod sqlite;
 
+use std::path::Path;
+
 use app::api::dto::{
-    EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
@@ -89,6 +91,10 @@ pub struct RunRow {
     pub last_seq: u64,
     /// Its last event, counted within it.
     pub last_run_seq: u64,
+    /// The run that it was made from.
+    pub parent: Option<RunId>,
+    /// The task of that run which waits for this one.
+    pub parent_task: Option<String>,
 }
 
 /// A task, as the strip of a run shows it.
@@ -110,6 +116,14 @@ pub struct TaskRow {
     pub error: Option<String>,
     /// What it cost so far.
     pub cost: Option<MicroUsd>,
+    /// What people call the step.
+    pub title: String,
+    /// `approval`, `timer`, `run` or `provider`, while it waits.
+    pub waiting_for: Option<&'static str>,
+    /// Until when it waits at the latest.
+    pub waiting_until: Option<Timestamp>,
+    /// What a person is asked, while it waits for one.
+    pub question: Option<String>,
 }
 
 /// One try of a task.
@@ -121,7 +135,7 @@ pub struct AttemptRow {
     pub attempt: u32,
     /// Who tries.
     pub agent: Option<AgentId>,
-    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`.
+    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`, `unknown`.
     pub status: &'static str,
     /// Why it failed, for people.
     pub error: Option<String>,
@@ -249,6 +263,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ids of runs that are not at their end, oldest first, with workflow and version.
     async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError>;
+    /// Tasks of live runs that wait for a person, those of the newest run first.
+    async fn waiting(&self, most: u32) -> Result<Vec<PersonWait>, StoreError>;
+    /// How often the recovery of each run was cut short in a row, where it was.
+    async fn recoveries(&self) -> Result<Vec<(RunId, u32)>, StoreError>;
+    /// The recovery of a run was cut short once more.
+    async fn count_recovery(&self, run: RunId) -> Result<(), StoreError>;
+    /// Forgets how often the recovery of these runs was cut short.
+    async fn clear_recoveries(&self, runs: &[RunId]) -> Result<(), StoreError>;
     /// Runs for lists, newest first.
     async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError>;
     /// Workflow and version that a run executes.
@@ -260,6 +282,8 @@ pub trait Store: Send + Sync + 'static {
     async fn agents(&self, gone: bool) -> Result<Vec<Agent>, StoreError>;
     /// One agent, alive or not.
     async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError>;
+    /// The newest messages to an agent and from it, oldest first.
+    async fn messages(&self, agent: AgentId, most: u32) -> Result<Vec<EventFrame>, StoreError>;
 
     /// Stores a new workflow as version 1.
     async fn create_workflow(
@@ -284,6 +308,9 @@ pub trait Store: Send + Sync + 'static {
         id: WorkflowId,
         version: Option<u32>,
     ) -> Result<Option<StoredWorkflow>, StoreError>;
+    /// Workflows of exactly this name that are not deleted; two at most, since one too many is
+    /// enough to know.
+    async fn workflows_named(&self, name: &str) -> Result<Vec<WorkflowId>, StoreError>;
     /// Workflows for lists, newest change first.
     async fn workflows(&self, query: &WorkflowQuery) -> Result<Page<WorkflowSummary>, StoreError>;
     /// Every version, newest first (at most the newest 10,000).
@@ -301,6 +328,11 @@ pub trait Store: Send + Sync + 'static {
     /// Known costs of turns that ended since the hour began that `since` lies in: costs are summed by
     /// the hour, so this takes the same time however long the log is.
     async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError>;
+
+    /// Writes a copy of everything as it is now into a new file, while others go on.
+    async fn backup(&self, file: &Path) -> Result<(), StoreError>;
+    /// What is damaged in the file; nothing, where all is well. Reads all of it.
+    async fn damage(&self) -> Result<Vec<String>, StoreError>;
 }
 
 /// A run rebuilt from its events.

@@ -30,7 +30,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
-    guard::Entrance, router::router, serve::serve, socket::SocketRules, socket::log::LogReader,
+    api_v1::runs::batch::Batches, guard::Entrance, router::router, serve::serve,
+    socket::SocketRules, socket::log::LogReader,
 };
 use crate::{bus::Bus, engine::health::Health};
 
@@ -39,6 +40,8 @@ use crate::{bus::Bus, engine::health::Health};
 pub struct WebState {
     /// Every verb of the product.
     pub backend: Arc<dyn Backend>,
+    /// Many runs in one commit, which programs ask for and pages do not.
+    pub batches: Arc<dyn Batches>,
     /// What was just stored or streamed.
     pub bus: Arc<dyn Bus>,
     /// What was stored, for sockets that catch up and for the events of a run.

@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::AgentId,
+    message::Message,
     money::MicroUsd,
     run::{AttemptKey, TaskError},
     time::Timestamp,
 };
+
+/// The code of the error of an agent whose work crashed.
+pub const AGENT_CRASHED: &str = "agent_crashed";
 
 /// What an agent is made from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +30,10 @@ pub struct AgentSpec {
     pub instructions: String,
     /// Tools that it may use.
     pub tools: Vec<String>,
+    /// How many tasks it does at a time; 0 means 1.
+    pub max_tasks: u32,
+    /// Whether it remembers other runs: what it noted, and what was written to it there.
+    pub memory: bool,
 }
 
 /// A worker.
@@ -39,6 +47,12 @@ pub struct Agent {
     pub on_demand: bool,
     /// What it is doing.
     pub state: AgentState,
+    /// Attempts that it is at besides the one that its state names, where its spec allows several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AttemptKey>,
+    /// Messages that it has not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mailbox: Vec<Message>,
     /// When it was spawned.
     pub created_at: Timestamp,
     /// When its state last changed.
@@ -67,7 +81,8 @@ pub enum AgentState {
         /// The attempt that still runs.
         on: Option<AttemptKey>,
     },
-    /// Its work crashed; it takes no work until a person brings it back.
+    /// Its work crashed, or its workspace could not be made; it takes no work until a person brings it
+    /// back, or, after a crash, a task that asks for it by name.
     Error {
         /// What happened.
         error: TaskError,
@@ -132,6 +147,27 @@ pub enum AgentEvent {
     Working {
         /// Which.
         on: AttemptKey,
+    },
+    /// One of several attempts that it is at ended.
+    #[serde(rename = "agent.freed")]
+    Freed {
+        /// Which.
+        on: AttemptKey,
+        /// What it cost.
+        cost_usd: Option<MicroUsd>,
+    },
+    /// A message to it: it waits in its mailbox.
+    #[serde(rename = "message.sent")]
+    Message(Message),
+    /// It was handed its messages with a turn.
+    #[serde(rename = "message.read")]
+    Read {
+        /// With which attempt.
+        on: AttemptKey,
+        /// With which turn.
+        turn: u32,
+        /// How many messages left its mailbox, oldest first.
+        count: u32,
     },
     /// It takes no new work.
     #[serde(rename = "agent.paused")]
@@ -245,11 +281,16 @@ impl Agent {
                 state: AgentState::Spawning,
                 created_at: at,
                 updated_at: at,
+                also: Vec::new(),
+                mailbox: Vec::new(),
                 attempts_done: 0,
                 cost_usd: MicroUsd::default(),
             }),
             AgentEvent::Idle { .. }
             | AgentEvent::Working { .. }
+            | AgentEvent::Freed { .. }
+            | AgentEvent::Message(_)
+            | AgentEvent::Read { .. }
             | AgentEvent::Paused { .. }
             | AgentEvent::Resumed { .. }
             | AgentEvent::Error { .. }
@@ -257,7 +298,37 @@ impl Agent {
         }
     }
 
-    /// The attempt that it is at.
+    /// Every attempt that it is at.
+    pub fn attempts(&self) -> impl Iterator<Item = &AttemptKey> {
+        self.working_on().into_iter().chain(&self.also)
+    }
+
+    /// Whether it is in error because its work crashed, not because it has no workspace.
+    pub fn has_crashed(&self) -> bool {
+        match &self.state {
+            AgentState::Error { error } => error.code == AGENT_CRASHED,
+            AgentState::Spawning
+            | AgentState::Idle
+            | AgentState::Working { .. }
+            | AgentState::Paused { .. }
+            | AgentState::Terminated { .. } => false,
+        }
+    }
+
+    /// How many more tasks it could take on.
+    pub fn room(&self) -> usize {
+        let most = usize::try_from(self.spec.max_tasks.max(1)).unwrap_or(1);
+        match self.state {
+            AgentState::Idle => most,
+            AgentState::Working { .. } => most.saturating_sub(1 + self.also.len()),
+            AgentState::Spawning
+            | AgentState::Paused { .. }
+            | AgentState::Error { .. }
+            | AgentState::Terminated { .. } => 0,
+        }
+    }
+
+    /// The attempt that it is at; the first of several.
     pub fn working_on(&self) -> Option<&AttemptKey> {
         match &self.state {
             AgentState::Working { on } | AgentState::Paused { on: Some(on) } => Some(on),
@@ -273,6 +344,21 @@ impl Agent {
     /// attempt ended: the pause stays.
     pub fn next(&self, event: &AgentEvent) -> Result<AgentState, IllegalMove> {
         let from = self.state.phase();
+        let stays = match event {
+            AgentEvent::Message(_) | AgentEvent::Read { .. } | AgentEvent::Freed { .. } => {
+                from != Phase::Terminated
+            }
+            AgentEvent::Working { .. } => self.room() > 0 && from == Phase::Working,
+            AgentEvent::Spawned { .. }
+            | AgentEvent::Idle { .. }
+            | AgentEvent::Paused { .. }
+            | AgentEvent::Resumed { .. }
+            | AgentEvent::Error { .. }
+            | AgentEvent::Terminated { .. } => false,
+        };
+        if stays {
+            return Ok(self.state.clone());
+        }
         let next = match (event, &self.state) {
             (AgentEvent::Idle { .. }, AgentState::Paused { on: Some(_) }) => {
                 return Ok(AgentState::Paused { on: None });
@@ -300,6 +386,10 @@ impl Agent {
                 });
             }
             (AgentEvent::Working { on }, _) => AgentState::Working { on: on.clone() },
+            (
+                AgentEvent::Freed { .. } | AgentEvent::Message(_) | AgentEvent::Read { .. },
+                state,
+            ) => state.clone(),
             (AgentEvent::Paused { .. }, state) => AgentState::Paused {
                 on: match state {
                     AgentState::Working { on } => Some(on.clone()),
@@ -323,11 +413,41 @@ impl Agent {
 
     /// Changes the agent as the event tells; an illegal move leaves it as it is. The only mutation.
     pub fn apply(&mut self, at: Timestamp, event: &AgentEvent) -> Result<(), IllegalMove> {
-        let had_work = self.working_on().is_some();
-        self.state = self.next(event)?;
+        let next = self.next(event)?;
+        match event {
+            AgentEvent::Message(message) => {
+                self.mailbox.push(message.clone());
+                return Ok(());
+            }
+            AgentEvent::Read { count, .. } => {
+                let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                self.mailbox.drain(..count.min(self.mailbox.len()));
+                return Ok(());
+            }
+            AgentEvent::Freed { on, cost_usd } => {
+                self.let_go(on);
+                self.attempts_done += 1;
+                self.cost_usd = self.cost_usd + cost_usd.unwrap_or_default();
+                return Ok(());
+            }
+            AgentEvent::Working { on } if self.state.phase() == Phase::Working => {
+                self.also.push(on.clone());
+                return Ok(());
+            }
+            AgentEvent::Spawned { .. }
+            | AgentEvent::Idle { .. }
+            | AgentEvent::Working { .. }
+            | AgentEvent::Paused { .. }
+            | AgentEvent::Resumed { .. }
+            | AgentEvent::Error { .. }
+            | AgentEvent::Terminated { .. } => {}
+        }
+        let had_work = self.attempts().count();
+        self.state = next;
         self.updated_at = at;
-        if had_work && self.working_on().is_none() {
-            self.attempts_done += 1;
+        if self.working_on().is_none() {
+            self.also.clear();
+            self.attempts_done += had_work as u64;
         }
         if let AgentEvent::Idle {
             cost_usd: Some(cost),
@@ -336,6 +456,23 @@ impl Agent {
             self.cost_usd = self.cost_usd + *cost;
         }
         Ok(())
+    }
+
+    /// Forgets one of several attempts.
+    fn let_go(&mut self, over: &AttemptKey) {
+        if let Some(at) = self.also.iter().position(|key| key == over) {
+            self.also.remove(at);
+            return;
+        }
+        let next = (!self.also.is_empty()).then(|| self.also.remove(0));
+        match &mut self.state {
+            AgentState::Working { on } => *on = next.unwrap_or_else(|| over.clone()),
+            AgentState::Paused { on } => *on = next,
+            AgentState::Spawning
+            | AgentState::Idle
+            | AgentState::Error { .. }
+            | AgentState::Terminated { .. } => {}
+        }
     }
 }
 

@@ -1,7 +1,10 @@
-//! Which ready task goes to which agent. A pass over all ready tasks is one [`Roster`]: what is
-//! given away once is not given twice.
+//! Which ready task goes to which agent. [`Roster`] knows at any time who is free, so that a pass
+//! need not look at every agent; [`Ready`] keeps a run's ready tasks by what they need, so that a
+//! pass need not look at every task: where the first of a kind finds no place, none of them does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use indexmap::IndexMap;
 
 use crate::{
     agent::{Agent, AgentState},
@@ -9,107 +12,210 @@ use crate::{
     id::AgentId,
 };
 
-/// Where a ready task goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Placement {
-    /// To this agent, now.
-    Assign(AgentId),
-    /// To an agent that is being spawned and is not yet meant for another task.
-    Await,
-    /// To an agent that has to be spawned with these capabilities.
-    Spawn(Vec<String>),
-    /// Nowhere: the agent that it names is busy or does not live.
-    Nowhere,
+/// What a ready task needs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// An agent.
+    Agent {
+        /// Who may do it.
+        who: Who,
+        /// The model that the node asks for.
+        model: Option<String>,
+    },
+    /// No agent, only that not too much is done at once.
+    Http,
 }
 
-/// Agents that may be given work, in one pass.
+/// Ready tasks of one run, by what they need, each kind longest first. A task that is no longer
+/// ready may still stand here: whoever takes one out looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct Ready {
+    lanes: IndexMap<Lane, VecDeque<usize>>,
+    fresh: bool,
+}
+
+impl Ready {
+    /// Adds a task at the end.
+    pub fn push(&mut self, lane: Lane, task: usize) {
+        self.fresh = true;
+        self.lanes.entry(lane).or_default().push_back(task);
+    }
+
+    /// Whether a task was added since this was asked last.
+    pub fn take_fresh(&mut self) -> bool {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// How many tasks wait.
+    pub fn len(&self) -> usize {
+        self.lanes.values().map(VecDeque::len).sum()
+    }
+
+    /// Each kind with its tasks.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Lane, &VecDeque<usize>)> {
+        self.lanes.iter()
+    }
+
+    /// Takes the first task of a kind out; that kind is the last one to be looked at then.
+    pub fn take(&mut self, lane: &Lane) -> Option<usize> {
+        let (lane, mut tasks) = self.lanes.shift_remove_entry(lane)?;
+        let task = tasks.pop_front();
+        if !tasks.is_empty() {
+            self.lanes.insert(lane, tasks);
+        }
+        task
+    }
+}
+
+/// Agents that could be given work, kept as agents change.
 #[derive(Debug, Default)]
 pub struct Roster {
-    idle: BTreeMap<Vec<String>, VecDeque<AgentId>>,
-    idle_by_name: BTreeMap<String, AgentId>,
-    spawning: BTreeMap<Vec<String>, usize>,
+    groups: BTreeMap<Vec<String>, Group>,
+    free_by_name: HashMap<String, AgentId>,
+    seats: HashMap<AgentId, Seat>,
+    free: usize,
 }
+
+/// Agents with the same capabilities.
+#[derive(Debug, Default)]
+struct Group {
+    /// Those with room, the least busy first.
+    free: BTreeSet<(usize, AgentId)>,
+    /// How many are being spawned.
+    coming: usize,
+}
+
+#[derive(Debug)]
+struct Seat {
+    group: Vec<String>,
+    name: String,
+    held: Held,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// With room, and so many tasks at hand.
+    Free(usize),
+    Coming,
+    Away,
+}
+
+/// Agents on their way that were counted on in one pass.
+#[derive(Debug, Default)]
+pub struct Promised(BTreeMap<Vec<String>, usize>);
 
 impl Roster {
-    /// All agents that are idle or coming.
-    pub fn of<'a>(agents: impl IntoIterator<Item = &'a Agent>) -> Self {
-        let mut roster = Self::default();
-        for agent in agents {
-            match agent.state {
-                AgentState::Idle => {
-                    roster
-                        .idle
-                        .entry(sorted(&agent.spec.capabilities))
-                        .or_default()
-                        .push_back(agent.id);
-                    roster
-                        .idle_by_name
-                        .insert(agent.spec.name.clone(), agent.id);
+    /// Takes in what an agent is now.
+    pub fn note(&mut self, agent: &Agent) {
+        self.leave(agent.id);
+        let held = match agent.state {
+            AgentState::Spawning => Held::Coming,
+            AgentState::Idle | AgentState::Working { .. } if agent.room() > 0 => {
+                Held::Free(agent.attempts().count())
+            }
+            AgentState::Idle
+            | AgentState::Working { .. }
+            | AgentState::Paused { .. }
+            | AgentState::Error { .. }
+            | AgentState::Terminated { .. } => Held::Away,
+        };
+        if held == Held::Away {
+            return;
+        }
+        let group = sorted(&agent.spec.capabilities);
+        let name = agent.spec.name.clone();
+        let members = self.groups.entry(group.clone()).or_default();
+        match held {
+            Held::Free(busy) => {
+                members.free.insert((busy, agent.id));
+                self.free_by_name.insert(name.clone(), agent.id);
+                self.free += 1;
+            }
+            Held::Coming => members.coming += 1,
+            Held::Away => {}
+        }
+        self.seats.insert(agent.id, Seat { group, name, held });
+    }
+
+    /// Forgets an agent.
+    pub fn leave(&mut self, agent: AgentId) {
+        let Some(seat) = self.seats.remove(&agent) else {
+            return;
+        };
+        if let Some(members) = self.groups.get_mut(&seat.group) {
+            match seat.held {
+                Held::Free(busy) => {
+                    members.free.remove(&(busy, agent));
+                    self.free_by_name.remove(&seat.name);
+                    self.free -= 1;
                 }
-                AgentState::Spawning => {
-                    *roster
-                        .spawning
-                        .entry(sorted(&agent.spec.capabilities))
-                        .or_default() += 1;
-                }
-                AgentState::Working { .. }
-                | AgentState::Paused { .. }
-                | AgentState::Error { .. }
-                | AgentState::Terminated { .. } => {}
+                Held::Coming => members.coming -= 1,
+                Held::Away => {}
+            }
+            if members.free.is_empty() && members.coming == 0 {
+                self.groups.remove(&seat.group);
             }
         }
-        roster
     }
 
-    /// Finds a place for a task and takes it off the roster.
-    pub fn place(&mut self, who: &Who) -> Placement {
+    /// Who could do a task now. Of several the one with the fewest capabilities beyond those
+    /// wanted: specialists stay free.
+    pub fn find(&self, who: &Who) -> Option<AgentId> {
+        if self.free == 0 {
+            return None;
+        }
         match who {
-            Who::Named(name) => match self.idle_by_name.get(name).copied() {
-                Some(agent) if self.take(agent) => Placement::Assign(agent),
-                Some(_) | None => Placement::Nowhere,
-            },
-            Who::Capable(wanted) => self.place_capable(wanted),
+            Who::Named(name) => self.free_by_name.get(name).copied(),
+            Who::Capable(wanted) => {
+                let fit = |(has, group): &(&Vec<String>, &Group)| {
+                    !group.free.is_empty() && has_all(has, wanted)
+                };
+                let best = self.groups.iter().filter(fit);
+                let (_, group) = best.min_by_key(|(has, _)| has.len())?;
+                group.free.first().map(|(_, agent)| *agent)
+            }
         }
     }
 
-    fn place_capable(&mut self, wanted: &[String]) -> Placement {
-        // The agent with the fewest capabilities beyond those wanted: specialists stay free.
-        let best = fitting(&self.idle, wanted, |agents| !agents.is_empty());
-        if let Some(key) = best
-            && let Some(agent) = self.idle.get_mut(&key).and_then(VecDeque::pop_front)
-        {
-            return Placement::Assign(agent);
+    /// How many agents have to be spawned so that `tasks` of this kind find one, those on their way
+    /// counted on, as far as nobody else counts on them.
+    pub fn missing(&self, wanted: &[String], tasks: usize, promised: &mut Promised) -> usize {
+        let mut missing = tasks;
+        for (has, group) in &self.groups {
+            if missing == 0 {
+                break;
+            }
+            if group.coming == 0 || !has_all(has, wanted) {
+                continue;
+            }
+            let taken = promised.0.entry(has.clone()).or_default();
+            let counted = missing.min(group.coming.saturating_sub(*taken));
+            *taken += counted;
+            missing -= counted;
         }
-        if let Some(key) = fitting(&self.spawning, wanted, |count| *count > 0)
-            && let Some(count) = self.spawning.get_mut(&key)
-        {
-            *count -= 1;
-            return Placement::Await;
-        }
-        Placement::Spawn(sorted(wanted))
-    }
-
-    fn take(&mut self, agent: AgentId) -> bool {
-        self.idle.values_mut().any(|agents| {
-            let found = agents.iter().position(|known| *known == agent);
-            found.and_then(|at| agents.remove(at)).is_some()
-        })
+        missing
     }
 }
 
-fn fitting<T>(
-    groups: &BTreeMap<Vec<String>, T>,
-    wanted: &[String],
-    free: impl Fn(&T) -> bool,
-) -> Option<Vec<String>> {
-    groups
-        .iter()
-        .filter(|(has, group)| free(group) && wanted.iter().all(|word| has.contains(word)))
-        .min_by_key(|(has, _)| has.len())
-        .map(|(has, _)| has.clone())
+impl Promised {
+    /// Counts on an agent that was spawned just now for a task of this pass.
+    pub fn count(&mut self, capabilities: &[String]) {
+        *self.0.entry(sorted(capabilities)).or_default() += 1;
+    }
 }
 
-fn sorted(words: &[String]) -> Vec<String> {
+/// Whether sorted words hold all of those wanted.
+fn has_all(has: &[String], wanted: &[String]) -> bool {
+    wanted.iter().all(|word| has.binary_search(word).is_ok())
+}
+
+/// Capabilities as they are compared.
+pub fn sorted(words: &[String]) -> Vec<String> {
     let mut words = words.to_vec();
     words.sort();
     words.dedup();

@@ -159,14 +159,18 @@ impl Fact {
             Fact::Run { event, .. } => match event {
                 RunEvent::Failed { .. } => EventSeverity::Error,
                 RunEvent::Cancelled { .. } => EventSeverity::Warning,
-                RunEvent::Queued { .. } | RunEvent::Started {} | RunEvent::Completed { .. } => {
-                    EventSeverity::Info
-                }
+                RunEvent::Queued { .. }
+                | RunEvent::Started {}
+                | RunEvent::Paused { .. }
+                | RunEvent::Resumed { .. }
+                | RunEvent::Completed { .. } => EventSeverity::Info,
             },
             Fact::Task { event, .. } => match event {
                 TaskEvent::Failed { .. } => EventSeverity::Error,
-                TaskEvent::Retrying { .. } => EventSeverity::Warning,
+                TaskEvent::Retrying { .. } | TaskEvent::Unknown { .. } => EventSeverity::Warning,
                 TaskEvent::Ready { .. }
+                | TaskEvent::Opened { .. }
+                | TaskEvent::Answered { .. }
                 | TaskEvent::Assigned { .. }
                 | TaskEvent::Started { .. }
                 | TaskEvent::TurnStarted { .. }
@@ -183,6 +187,9 @@ impl Fact {
                 AgentEvent::Spawned { .. }
                 | AgentEvent::Idle { .. }
                 | AgentEvent::Working { .. }
+                | AgentEvent::Freed { .. }
+                | AgentEvent::Message(_)
+                | AgentEvent::Read { .. }
                 | AgentEvent::Paused { .. }
                 | AgentEvent::Resumed { .. }
                 | AgentEvent::Terminated { .. } => EventSeverity::Info,

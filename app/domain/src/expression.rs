@@ -12,6 +12,7 @@ mod reading;
 mod values;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     hash::BuildHasher,
@@ -49,9 +50,13 @@ pub struct Names {
     pub run: bool,
 }
 
+/// Most names that a source reads and that are nothing.
+const MOST_UNKNOWN: usize = 100;
+
 impl Names {
     fn add_unknown(&mut self, name: String) {
-        if !self.unknown.contains(&name) {
+        // All of them are wrong; nobody reads more of them.
+        if self.unknown.len() < MOST_UNKNOWN && !self.unknown.contains(&name) {
             self.unknown.push(name);
         }
     }
@@ -80,6 +85,8 @@ pub trait Outputs {
     fn output(&self, node: &str) -> Option<&Value>;
     /// Every node that has an output. Asked only by a source that computes the names it reads.
     fn names(&self) -> Vec<&str>;
+    /// Told after each evaluation how much work it was: one unit is an instruction or 64 bytes.
+    fn spent(&self, _work: u64) {}
 }
 
 impl<S: BuildHasher> Outputs for HashMap<String, Value, S> {
@@ -203,18 +210,23 @@ fn run(
     let (instructions, blocks) = code.finish();
     let mut text = String::new();
     let mut out = machinery::make_string_output(&mut text);
-    let context = scope.context(&source.names);
+    let (context, read) = scope.context(&source.names);
     let language = language::language();
-    let value = machinery::eval(
+    let done = machinery::eval(
         language,
         &instructions,
         context,
         &blocks,
         &mut out,
         AutoEscape::None,
-    )
-    .map_err(|error| ExpressionError::failed(&error, scope))?
-    .0;
+    );
+    // What failed does not say how far it came.
+    let spent = match &done {
+        Ok((_, state)) => state.fuel_levels().map_or(0, |(spent, _)| spent),
+        Err(_) => language::FUEL,
+    };
+    scope.outputs.spent(spent.saturating_add(read));
+    let (value, _) = done.map_err(|error| ExpressionError::failed(&error, scope))?;
     Ok((value, text))
 }
 
@@ -228,19 +240,25 @@ fn bounded(text: String) -> Result<String, ExpressionError> {
 impl Scope<'_> {
     /// What the code sees: of inputs and nodes those that it names and no more. A node that has
     /// no output is there without one, so that `is defined` and `default` can be asked about it.
-    fn context(&self, names: &Names) -> minijinja::Value {
+    /// And how much work it was to bring all of it.
+    fn context(&self, names: &Names) -> (minijinja::Value, u64) {
+        let read = Cell::new(0_u64);
+        let from_json = |value: &Value| {
+            read.set(read.get().saturating_add(values::work_to_read(value)));
+            values::from_json(value)
+        };
         let mut context: BTreeMap<&str, minijinja::Value> = BTreeMap::new();
         let input = match self.input {
-            all if names.all_inputs => values::from_json(all),
+            all if names.all_inputs => from_json(all),
             some => minijinja::Value::from_pairs(names.inputs.iter().filter_map(|name| {
                 some.get(name)
-                    .map(|value| (name.as_str(), values::from_json(value)))
+                    .map(|value| (name.as_str(), from_json(value)))
             })),
         };
         context.insert("input", input);
         let node = |name: &str| {
             let output = self.outputs.output(name);
-            let pairs = output.map(|value| ("output", values::from_json(value)));
+            let pairs = output.map(|value| ("output", from_json(value)));
             minijinja::Value::from_pairs(pairs)
         };
         let mut nodes: BTreeMap<&str, minijinja::Value> = BTreeMap::new();
@@ -258,12 +276,12 @@ impl Scope<'_> {
             context.insert("run", minijinja::Value::from_pairs([("id", self.run_id)]));
         }
         if let (true, Some(item)) = (names.item, self.item) {
-            context.insert("item", values::from_json(item));
+            context.insert("item", from_json(item));
         }
         if let (true, Some(index)) = (names.index, self.index) {
             context.insert("index", minijinja::Value::from(index));
         }
-        minijinja::Value::from(context)
+        (minijinja::Value::from(context), read.get())
     }
 }
 

@@ -26,13 +26,16 @@ use crate::{
 /// Most nodes that one workflow may have.
 pub const MAX_NODES: usize = 100_000;
 
+/// How deep bodies may stand in bodies, and child runs under runs.
+pub const MAX_DEPTH: u32 = 8;
+
 /// Where a node stands in `ValidGraph::nodes`.
 pub type NodeIx = usize;
 /// Where an edge stands in `ValidGraph::edges`.
 pub type EdgeIx = usize;
 
 /// A graph that can run: typed, connected as it should be, without cycles. Notes are left out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValidGraph {
     /// What the run may be given.
     pub inputs: Vec<InputSpec>,
@@ -48,10 +51,14 @@ pub struct ValidGraph {
     pub order: Vec<NodeIx>,
     /// From name to place.
     pub index: HashMap<NodeId, NodeIx>,
+    /// The longest that a run may take, in milliseconds; only the workflow itself has one.
+    pub timeout_ms: Option<u64>,
+    /// Most tasks that are worked on at once in one run; only the workflow itself has it.
+    pub max_parallel: Option<usize>,
 }
 
 /// A step that can run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Its name in the workflow.
     pub id: NodeId,
@@ -67,12 +74,14 @@ pub struct Node {
     pub retry: RetryPolicy,
     /// The longest that one attempt may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Whether it may be done once more when nobody knows how the first time ended.
+    pub repeatable: bool,
     /// Skipped, as if it had succeeded with nothing.
     pub disabled: bool,
 }
 
 /// A connection that can be walked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
     /// Where it starts.
     pub from: NodeIx,
@@ -83,7 +92,7 @@ pub struct Edge {
 }
 
 /// What a node does, with the data that this needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Work {
     /// A model works on a prompt.
     Agent(Box<AgentWork>),
@@ -101,15 +110,94 @@ pub enum Work {
         /// The port taken when none holds; `None` fails the task.
         otherwise: Option<PortName>,
     },
-    /// The run's result.
+    /// The body is done once for each item.
+    Map(Box<MapWork>),
+    /// The body is done again and again.
+    Loop(Box<LoopWork>),
+    /// A request to another server.
+    Http(Box<HttpWork>),
+    /// A person is asked.
+    Approval {
+        /// What.
+        message: Source,
+        /// How long the run waits for the answer, in milliseconds; `None` is for ever.
+        timeout_ms: Option<u64>,
+    },
+    /// Time passes.
+    Wait(WaitWork),
+    /// Another workflow is run as one step.
+    Workflow {
+        /// Its name or id.
+        workflow: String,
+        /// What it is given.
+        input: Vec<(String, Field)>,
+    },
+    /// The run's result, or that of the body that it stands in.
     Output {
         /// What is rendered; a single expression keeps its type.
         value: Source,
     },
 }
 
+/// What a map does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapWork {
+    /// The list.
+    pub items: Source,
+    /// How many items are worked on at once.
+    pub concurrency: usize,
+    /// What is done for each.
+    pub body: Arc<ValidGraph>,
+    /// Whether the others go on when an item fails.
+    pub goes_on: bool,
+}
+
+/// What a loop does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopWork {
+    /// What is done in each round.
+    pub body: Arc<ValidGraph>,
+    /// Asked after each round: whether that was the last one.
+    pub until: Option<Source>,
+    /// Most rounds.
+    pub max_iterations: u32,
+}
+
+/// What an HTTP node sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpWork {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// Where it goes.
+    pub url: Source,
+    /// What goes with it.
+    pub headers: Vec<(String, Field)>,
+    /// What is sent.
+    pub body: Option<Source>,
+    /// Whether the answer's body is read as JSON.
+    pub json: bool,
+}
+
+/// How long a wait takes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WaitWork {
+    /// So many milliseconds.
+    For(u64),
+    /// To a moment, which the template names.
+    Until(Source),
+}
+
+/// One of several named values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Field {
+    /// Filled in; a single expression keeps its type.
+    Template(Source),
+    /// As it stands in the file.
+    Plain(Value),
+}
+
 /// What an agent node asks for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AgentWork {
     /// The task, as a template.
     pub prompt: Source,
@@ -132,7 +220,7 @@ pub struct AgentWork {
 }
 
 /// Who may do a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Who {
     /// The agent of this name and nobody else.
     Named(String),
@@ -141,7 +229,7 @@ pub enum Who {
 }
 
 /// A template or expression together with the names that it reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The text as it was written.
     pub text: Arc<str>,
@@ -194,7 +282,29 @@ impl Work {
             Work::Agent(_) => Kind::Agent,
             Work::Transform { .. } => Kind::Transform,
             Work::Branch { .. } => Kind::Branch,
+            Work::Map(_) => Kind::Map,
+            Work::Loop(_) => Kind::Loop,
+            Work::Http(_) => Kind::Http,
+            Work::Approval { .. } => Kind::Approval,
+            Work::Wait(_) => Kind::Wait,
+            Work::Workflow { .. } => Kind::Workflow,
             Work::Output { .. } => Kind::Output,
+        }
+    }
+
+    /// The graph that it does again and again, where it has one.
+    pub fn body(&self) -> Option<&Arc<ValidGraph>> {
+        match self {
+            Work::Map(map) => Some(&map.body),
+            Work::Loop(looped) => Some(&looped.body),
+            Work::Agent(_)
+            | Work::Transform { .. }
+            | Work::Branch { .. }
+            | Work::Http(_)
+            | Work::Approval { .. }
+            | Work::Wait(_)
+            | Work::Workflow { .. }
+            | Work::Output { .. } => None,
         }
     }
 }

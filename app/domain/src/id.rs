@@ -155,14 +155,19 @@ impl TaskName {
         Self(node.0.clone())
     }
 
-    /// Parses a task name as it stands in a URL; 1 to 512 printable ASCII characters.
+    /// The task of a node inside a round of a map or loop: `each[3].draft`.
+    pub fn inside(owner: &TaskName, round: u32, node: &NodeId) -> Self {
+        Self(format!("{owner}[{round}].{node}").into())
+    }
+
+    /// Parses a task name as it stands in a URL; 1 to 1,024 printable ASCII characters.
     pub fn parse(raw: &str) -> Result<Self, BadId> {
-        if !raw.is_empty() && raw.len() <= 512 && raw.chars().all(|c| c.is_ascii_graphic()) {
+        if !raw.is_empty() && raw.len() <= 1_024 && raw.chars().all(|c| c.is_ascii_graphic()) {
             Ok(Self(raw.into()))
         } else {
             Err(BadId::new(
                 "task name",
-                "1 to 512 printable characters",
+                "1 to 1,024 printable characters",
                 raw,
             ))
         }

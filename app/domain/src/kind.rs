@@ -2,6 +2,8 @@
 //! out. `problems` checks a drawing against it, the editor builds its forms from it, and
 //! `ValidGraph` is read by it. A kind that is not in the table is unknown to this version.
 
+mod keys;
+
 use serde_json::{Map, Value};
 
 /// A kind of node.
@@ -13,6 +15,18 @@ pub enum Kind {
     Transform,
     /// Chooses the way on.
     Branch,
+    /// Does its body once for each item of a list, several at a time.
+    Map,
+    /// Does its body again and again.
+    Loop,
+    /// Sends a request to another server.
+    Http,
+    /// Asks a person.
+    Approval,
+    /// Lets time pass.
+    Wait,
+    /// Runs another workflow as one step.
+    Workflow,
     /// Names the result of the run.
     Output,
     /// A remark on the canvas. Never runs.
@@ -46,8 +60,10 @@ pub enum KeyType {
         /// Largest legal value.
         max: f64,
     },
-    /// Yes or no.
+    /// Yes or no; a missing key means no.
     Flag,
+    /// Yes or no; a missing key means yes.
+    FlagOn,
     /// One of these words; the first is what a missing key means.
     Choice(&'static [&'static str]),
     /// A list of short words.
@@ -62,6 +78,12 @@ pub enum KeyType {
     Cases,
     /// `{"attempts", "min_wait_ms", "max_wait_ms"}`.
     Retry,
+    /// A graph in the form of the file: `{"nodes", "edges", "layout"}`.
+    Body,
+    /// Values by name, each a template (or plain JSON, which stays as it is).
+    Fields,
+    /// The name or id of a workflow.
+    Workflow,
 }
 
 /// One key of a node.
@@ -79,216 +101,30 @@ pub struct KeySpec {
     pub required: bool,
 }
 
-const fn key(
-    name: &'static str,
-    label: &'static str,
-    holds: KeyType,
-    help: &'static str,
-) -> KeySpec {
-    KeySpec {
-        name,
-        label,
-        help,
-        holds,
-        required: false,
-    }
-}
-
-const fn required(
-    name: &'static str,
-    label: &'static str,
-    holds: KeyType,
-    help: &'static str,
-) -> KeySpec {
-    KeySpec {
-        name,
-        label,
-        help,
-        holds,
-        required: true,
-    }
-}
-
 /// The longest a task may be asked to take or to wait, in milliseconds: 7 days.
 pub const MAX_WAIT_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Most cases of a branch.
+pub const MAX_CASES: usize = 100;
+
+/// Most words in one list of a node, and most values by name.
+pub const MAX_WORDS: usize = 100;
 
 /// Most tries that a task may be given, the first included.
 pub const MAX_ATTEMPTS: i64 = 100;
 
-const AGENT_KEYS: &[KeySpec] = &[
-    required(
-        "prompt",
-        "Prompt",
-        KeyType::Template,
-        "What the agent is asked to do. Use {{ input.name }} and {{ nodes.id.output }}.",
-    ),
-    key(
-        "agent",
-        "Agent",
-        KeyType::AgentName,
-        "A named agent. Empty: any agent that has the capabilities.",
-    ),
-    key(
-        "capabilities",
-        "Capabilities",
-        KeyType::Words,
-        "What the agent must be able to do. One is spawned when none is free.",
-    ),
-    key(
-        "model",
-        "Model",
-        KeyType::Model,
-        "provider:model. Empty: the agent's own model.",
-    ),
-    key(
-        "instructions",
-        "Instructions",
-        KeyType::Template,
-        "Standing orders that go before the prompt. Empty: the agent's own.",
-    ),
-    key(
-        "tools",
-        "Tools",
-        KeyType::Words,
-        "Tools that the agent may use here. Empty: the agent's own.",
-    ),
-    key(
-        "output_schema",
-        "Output schema",
-        KeyType::Schema,
-        "A JSON Schema that the answer must satisfy. Empty: the answer is text.",
-    ),
-    key(
-        "max_turns",
-        "Most turns",
-        KeyType::Integer {
-            min: 1,
-            max: 100,
-            unit: "turns",
-        },
-        "Model calls within one attempt. Empty: 20.",
-    ),
-    key(
-        "max_tokens",
-        "Most tokens",
-        KeyType::Integer {
-            min: 16,
-            max: 200_000,
-            unit: "tokens",
-        },
-        "Length of one answer. Empty: 2,048.",
-    ),
-    key(
-        "temperature",
-        "Temperature",
-        KeyType::Number { min: 0.0, max: 2.0 },
-        "0 is sober, 2 is wild. Empty: the model's own.",
-    ),
-];
-
-const TRANSFORM_KEYS: &[KeySpec] = &[
-    required(
-        "template",
-        "Template",
-        KeyType::Template,
-        "What comes out, with {{ expressions }} filled in.",
-    ),
-    key(
-        "as",
-        "Result is",
-        KeyType::Choice(&["text", "json"]),
-        "Whether the result is text or is read as JSON.",
-    ),
-];
-
-const BRANCH_KEYS: &[KeySpec] = &[
-    key(
-        "condition",
-        "Condition",
-        KeyType::Expression,
-        "Goes on at port true or false. Example: 'yes' in nodes.review.output",
-    ),
-    key(
-        "cases",
-        "Cases",
-        KeyType::Cases,
-        "Several ports instead of true and false: the first case that holds is taken.",
-    ),
-    key(
-        "else",
-        "Otherwise",
-        KeyType::Line,
-        "The port taken when no case holds.",
-    ),
-];
-
-const OUTPUT_KEYS: &[KeySpec] = &[required(
-    "value",
-    "Value",
-    KeyType::Template,
-    "The result of the run. A single {{ expression }} keeps its type.",
-)];
-
-const NOTE_KEYS: &[KeySpec] = &[key(
-    "text",
-    "Text",
-    KeyType::Text,
-    "Markdown, shown on the canvas.",
-)];
-
-const TITLE: KeySpec = key(
-    "title",
-    "Title",
-    KeyType::Line,
-    "What people call this step. Empty: its id.",
-);
-
-const COMMON_KEYS: &[KeySpec] = &[
-    TITLE,
-    key(
-        "join",
-        "Starts when",
-        KeyType::Choice(&["all", "any"]),
-        "all: every way in is decided and at least one was taken. any: the first way in is taken.",
-    ),
-    key(
-        "on_error",
-        "When it fails",
-        KeyType::Choice(&["fail", "continue", "branch"]),
-        "fail: the run fails. continue: goes on without a result. branch: goes on at port error.",
-    ),
-    key(
-        "retry",
-        "Retry",
-        KeyType::Retry,
-        "Tries in all, and the waits between them, for errors that can pass. Empty: 3 tries, 2 s doubling to 10 s.",
-    ),
-    key(
-        "timeout_ms",
-        "Time limit",
-        KeyType::Integer {
-            min: 1,
-            max: MAX_WAIT_MS,
-            unit: "ms",
-        },
-        "The longest that one attempt may take. Empty: 10 minutes for agents.",
-    ),
-    key(
-        "disabled",
-        "Disabled",
-        KeyType::Flag,
-        "The step is skipped and the run goes on behind it without its result.",
-    ),
-];
-
-const NOTE_COMMON_KEYS: &[KeySpec] = &[TITLE];
-
 impl Kind {
     /// Every kind, in the order of the palette.
-    pub const ALL: [Kind; 5] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Agent,
         Kind::Transform,
         Kind::Branch,
+        Kind::Map,
+        Kind::Loop,
+        Kind::Http,
+        Kind::Approval,
+        Kind::Wait,
+        Kind::Workflow,
         Kind::Output,
         Kind::Note,
     ];
@@ -304,6 +140,12 @@ impl Kind {
             Kind::Agent => "agent",
             Kind::Transform => "transform",
             Kind::Branch => "branch",
+            Kind::Map => "map",
+            Kind::Loop => "loop",
+            Kind::Http => "http",
+            Kind::Approval => "approval",
+            Kind::Wait => "wait",
+            Kind::Workflow => "workflow",
             Kind::Output => "output",
             Kind::Note => "note",
         }
@@ -315,6 +157,12 @@ impl Kind {
             Kind::Agent => "Agent",
             Kind::Transform => "Transform",
             Kind::Branch => "Branch",
+            Kind::Map => "For each",
+            Kind::Loop => "Loop",
+            Kind::Http => "HTTP",
+            Kind::Approval => "Approval",
+            Kind::Wait => "Wait",
+            Kind::Workflow => "Workflow",
             Kind::Output => "Output",
             Kind::Note => "Note",
         }
@@ -326,6 +174,12 @@ impl Kind {
             Kind::Agent => "A model works on a prompt",
             Kind::Transform => "A template makes a new value",
             Kind::Branch => "A condition chooses the way on",
+            Kind::Map => "Does the same for each item of a list",
+            Kind::Loop => "Does the same until it is good",
+            Kind::Http => "Sends a request to another server",
+            Kind::Approval => "Asks a person and waits for the answer",
+            Kind::Wait => "Lets time pass",
+            Kind::Workflow => "Runs another workflow as one step",
             Kind::Output => "Names the result of the run",
             Kind::Note => "A remark on the canvas",
         }
@@ -334,19 +188,34 @@ impl Kind {
     /// Keys of this kind alone, in the order of file and form.
     pub fn own_keys(self) -> &'static [KeySpec] {
         match self {
-            Kind::Agent => AGENT_KEYS,
-            Kind::Transform => TRANSFORM_KEYS,
-            Kind::Branch => BRANCH_KEYS,
-            Kind::Output => OUTPUT_KEYS,
-            Kind::Note => NOTE_KEYS,
+            Kind::Agent => keys::AGENT_KEYS,
+            Kind::Transform => keys::TRANSFORM_KEYS,
+            Kind::Branch => keys::BRANCH_KEYS,
+            Kind::Map => keys::MAP_KEYS,
+            Kind::Loop => keys::LOOP_KEYS,
+            Kind::Http => keys::HTTP_KEYS,
+            Kind::Approval => keys::APPROVAL_KEYS,
+            Kind::Wait => keys::WAIT_KEYS,
+            Kind::Workflow => keys::WORKFLOW_KEYS,
+            Kind::Output => keys::OUTPUT_KEYS,
+            Kind::Note => keys::NOTE_KEYS,
         }
     }
 
     /// Keys that it shares with other kinds.
     pub fn common_keys(self) -> &'static [KeySpec] {
         match self {
-            Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output => COMMON_KEYS,
-            Kind::Note => NOTE_COMMON_KEYS,
+            Kind::Agent
+            | Kind::Transform
+            | Kind::Branch
+            | Kind::Loop
+            | Kind::Http
+            | Kind::Wait
+            | Kind::Workflow
+            | Kind::Output => keys::COMMON_KEYS,
+            Kind::Map => keys::MAP_COMMON_KEYS,
+            Kind::Approval => keys::APPROVAL_COMMON_KEYS,
+            Kind::Note => keys::NOTE_COMMON_KEYS,
         }
     }
 
@@ -361,7 +230,16 @@ impl Kind {
     /// Whether it takes part in a run at all.
     pub fn runs(self) -> bool {
         match self {
-            Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output => true,
+            Kind::Agent
+            | Kind::Transform
+            | Kind::Branch
+            | Kind::Map
+            | Kind::Loop
+            | Kind::Http
+            | Kind::Approval
+            | Kind::Wait
+            | Kind::Workflow
+            | Kind::Output => true,
             Kind::Note => false,
         }
     }
@@ -375,7 +253,17 @@ impl Kind {
     /// `on_error: branch` adds `error`.
     pub fn ports_out(self, keys: &Map<String, Value>) -> Vec<String> {
         let mut ports = match self {
-            Kind::Agent | Kind::Transform | Kind::Output => vec!["out".to_owned()],
+            Kind::Agent
+            | Kind::Transform
+            | Kind::Map
+            | Kind::Loop
+            | Kind::Http
+            | Kind::Wait
+            | Kind::Workflow
+            | Kind::Output => vec!["out".to_owned()],
+            Kind::Approval => ["approved", "rejected", "timeout"]
+                .map(str::to_owned)
+                .to_vec(),
             Kind::Branch => branch_ports(keys),
             Kind::Note => return Vec::new(),
         };
@@ -397,6 +285,8 @@ fn branch_ports(keys: &Map<String, Value>) -> Vec<String> {
     let mut ports: Vec<String> = Vec::new();
     let named = cases
         .iter()
+        // More cannot run; who only looks at a drawing need not go through all of them.
+        .take(MAX_CASES)
         .filter_map(|case| case.get("port").and_then(Value::as_str));
     let other = keys.get("else").and_then(Value::as_str);
     for port in named.chain(other) {

@@ -3,9 +3,9 @@
 //! for wasm32 with no features, so browser and server run the very same code.
 //!
 //! Reading order: [`kind`] (which nodes there are) · [`graph`] (a drawing, and the graph that can
-//! run) · [`run`] (the state of a run and the events that change it) · [`agent`] · [`troupe`]
-//! (everything that lives, and the one function that decides what happens next) · [`frame`] (how
-//! all this looks on the wire).
+//! run) · [`run`] (the state of a run and the events that change it) · [`agent`] · [`message`] ·
+//! [`troupe`] (everything that lives, and the one function that decides what happens next) ·
+//! [`dispatch`] (who does it) · [`frame`] (how all this looks on the wire).
 //!
 //! The invariant: nothing changes a [`run::Run`] but [`run::Run::apply`], and nothing changes an
 //! [`agent::Agent`] but [`agent::Agent::apply`]. Kernel, recovery and browser all call these.
@@ -18,6 +18,7 @@ pub mod frame;
 pub mod graph;
 pub mod id;
 pub mod kind;
+pub mod message;
 pub mod money;
 pub mod retry;
 pub mod run;

@@ -1,21 +1,31 @@
 //! One execution of one workflow version: plain data, changed by [`Run::apply`] alone.
 //!
 //! `run/event.rs` lists what can happen, `run/apply.rs` what that does to the data, `run/decide.rs`
-//! what follows from a command or an outcome, `run/render.rs` fills templates.
+//! what follows from a command or an outcome, `run/render.rs` fills templates, `run/again.rs` says
+//! which results a new run may take over from an old one.
 
+pub mod again;
 pub mod apply;
 pub mod decide;
 pub mod event;
 pub mod input;
+pub mod rejection;
 pub mod render;
+pub mod task;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::event::{CostIs, FinishReason, RunEvent, TaskEvent, ToolCall, TurnRecord};
+pub use self::{
+    event::{CostIs, FinishReason, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord},
+    task::{
+        Answer, Attempt, AttemptState, Sketch, SkipReason, Task, TaskState, ToolOutcome,
+        ToolResult, Turn, Waiting,
+    },
+};
 use crate::{
-    id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
+    id::{RunId, TaskName, WorkflowId},
     money::MicroUsd,
     time::Timestamp,
 };
@@ -45,12 +55,45 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// When it came to its end.
     pub ended_at: Option<Timestamp>,
+    /// When it began, or was taken up again after it had ended: its time limit counts from here.
+    pub active_since: Option<Timestamp>,
+    /// The run that it was made from.
+    pub parent: Option<Parent>,
+    /// How many runs are above it, for a child.
+    pub depth: u32,
+    /// The one task that is asked for; the others are left out.
+    pub only: Option<TaskName>,
+    /// Sums over its tasks.
+    pub totals: Totals,
     /// `seq` of its last event.
     pub last_seq: u64,
     /// `run_seq` of its last event.
     pub last_run_seq: u64,
-    /// A task for each node that runs, in the order of the file.
+    /// A task for each node that runs, in the order of the file; behind them those of rounds of maps
+    /// and loops, in the order in which they came to be.
     pub tasks: IndexMap<TaskName, Task>,
+}
+
+/// The run that another was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// The task that waits for this one; `None` where this run only repeats the other in part.
+    pub task: Option<TaskName>,
+}
+
+/// Sums over the tasks of a run, kept so that nobody has to walk all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// What it cost; `None` when no turn knows.
+    pub cost_usd: Option<MicroUsd>,
+    /// Tokens of all turns.
+    pub tokens: Tokens,
+    /// Tasks to which nothing can happen any more.
+    pub settled: u32,
+    /// Whether any of its text is simulated.
+    pub simulated: bool,
 }
 
 /// Where a run stands.
@@ -61,6 +104,11 @@ pub enum RunState {
     Queued,
     /// At work, or waiting for something named.
     Running,
+    /// Held by a person: what is under way ends, nothing starts.
+    Paused {
+        /// Who holds it.
+        by: String,
+    },
     /// Came to its end.
     Succeeded {
         /// Its result.
@@ -86,170 +134,6 @@ pub struct RunError {
     /// How.
     #[serde(flatten)]
     pub error: TaskError,
-}
-
-/// One node inside one run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Task {
-    /// The node.
-    pub node: NodeId,
-    /// Name of the node's kind.
-    pub kind: String,
-    /// What people call the step.
-    pub title: String,
-    /// What it was given: for an agent `{"prompt", "instructions"}`; `None` for other kinds and
-    /// before the task is ready.
-    pub input: Option<Value>,
-    /// Where it stands.
-    pub state: TaskState,
-    /// Every try.
-    pub attempts: Vec<Attempt>,
-}
-
-/// Where a task stands, with the data of that state.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum TaskState {
-    /// Waits for tasks before it.
-    Blocked,
-    /// Could start; waits for an agent.
-    Ready {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// An agent was told to do it.
-    Assigned {
-        /// Which try.
-        attempt: u32,
-    },
-    /// An agent is at it.
-    Running {
-        /// Which try.
-        attempt: u32,
-    },
-    /// Waits for something named.
-    Waiting {
-        /// For what.
-        reason: Waiting,
-        /// Until when at the latest.
-        until: Option<Timestamp>,
-    },
-    /// Done.
-    Succeeded {
-        /// Its value.
-        output: Value,
-        /// The port taken, for a branch.
-        port: Option<PortName>,
-        /// When.
-        at: Timestamp,
-    },
-    /// Failed for good.
-    Failed {
-        /// What happened.
-        error: TaskError,
-        /// When.
-        at: Timestamp,
-    },
-    /// Never needed.
-    Skipped {
-        /// Why.
-        reason: SkipReason,
-    },
-    /// Stopped because the run was stopped or failed elsewhere.
-    Cancelled,
-}
-
-/// What a task waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Waiting {
-    /// The time of its next try.
-    Timer,
-}
-
-/// Why a task was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// No way into it was taken.
-    NotTaken,
-    /// The node is disabled; the run goes on behind it.
-    Disabled,
-}
-
-/// One try of a task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// 1, 2, 3, ...
-    pub number: u32,
-    /// Who tries; `None` for work that needs no agent.
-    pub agent: Option<AgentId>,
-    /// How it went.
-    pub state: AttemptState,
-    /// When it was given out.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-    /// Its model calls.
-    pub turns: Vec<Turn>,
-}
-
-/// How an attempt went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum AttemptState {
-    /// Given to an agent.
-    Assigned,
-    /// Under way.
-    Running,
-    /// Brought the task's output.
-    Succeeded,
-    /// Did not.
-    Failed {
-        /// What happened.
-        error: TaskError,
-    },
-    /// Stopped from outside.
-    Cancelled,
-}
-
-/// One model call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Turn {
-    /// 1, 2, 3, ... within the attempt.
-    pub number: u32,
-    /// `provider:model` asked for.
-    pub model: String,
-    /// Whether the provider only rehearses: its text is simulated.
-    pub simulated: bool,
-    /// When it was begun (the last time, if a crash cut it).
-    pub started_at: Timestamp,
-    /// What it brought; `None` while it runs.
-    pub done: Option<TurnRecord>,
-    /// Results of the tools that it called, in order.
-    pub tools: Vec<ToolResult>,
-}
-
-/// A tool call and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ToolResult {
-    /// Which call of the turn.
-    pub call: ToolCall,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// What came back; `None` while it runs.
-    pub outcome: Option<ToolOutcome>,
-}
-
-/// What a tool gave back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ToolOutcome {
-    /// What the model is told.
-    pub output: String,
-    /// Whether it is an error message.
-    pub failed: bool,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u64,
 }
 
 /// Which attempt of which task of which run.
@@ -306,6 +190,7 @@ impl RunState {
         match self {
             RunState::Queued => "queued",
             RunState::Running => "running",
+            RunState::Paused { .. } => "paused",
             RunState::Succeeded { .. } => "succeeded",
             RunState::Failed { .. } => "failed",
             RunState::Cancelled { .. } => "cancelled",
@@ -315,71 +200,10 @@ impl RunState {
     /// Whether nothing can happen to it any more.
     pub fn is_final(&self) -> bool {
         match self {
-            RunState::Queued | RunState::Running => false,
+            RunState::Queued | RunState::Running | RunState::Paused { .. } => false,
             RunState::Succeeded { .. } | RunState::Failed { .. } | RunState::Cancelled { .. } => {
                 true
             }
-        }
-    }
-}
-
-impl TaskState {
-    /// Its name in API, events and `data-status`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            TaskState::Blocked => "blocked",
-            TaskState::Ready { .. } => "ready",
-            TaskState::Assigned { .. } => "assigned",
-            TaskState::Running { .. } => "running",
-            TaskState::Waiting { .. } => "waiting",
-            TaskState::Succeeded { .. } => "succeeded",
-            TaskState::Failed { .. } => "failed",
-            TaskState::Skipped { .. } => "skipped",
-            TaskState::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether nothing can happen to it any more.
-    pub fn is_settled(&self) -> bool {
-        match self {
-            TaskState::Blocked
-            | TaskState::Ready { .. }
-            | TaskState::Assigned { .. }
-            | TaskState::Running { .. }
-            | TaskState::Waiting { .. } => false,
-            TaskState::Succeeded { .. }
-            | TaskState::Failed { .. }
-            | TaskState::Skipped { .. }
-            | TaskState::Cancelled => true,
-        }
-    }
-
-    /// The attempt that an agent is at.
-    pub fn attempt(&self) -> Option<u32> {
-        match self {
-            TaskState::Assigned { attempt } | TaskState::Running { attempt } => Some(*attempt),
-            TaskState::Blocked
-            | TaskState::Ready { .. }
-            | TaskState::Waiting { .. }
-            | TaskState::Succeeded { .. }
-            | TaskState::Failed { .. }
-            | TaskState::Skipped { .. }
-            | TaskState::Cancelled => None,
-        }
-    }
-
-    /// The value that it brought.
-    pub fn output(&self) -> Option<&Value> {
-        match self {
-            TaskState::Succeeded { output, .. } => Some(output),
-            TaskState::Blocked
-            | TaskState::Ready { .. }
-            | TaskState::Assigned { .. }
-            | TaskState::Running { .. }
-            | TaskState::Waiting { .. }
-            | TaskState::Failed { .. }
-            | TaskState::Skipped { .. }
-            | TaskState::Cancelled => None,
         }
     }
 }
@@ -400,92 +224,35 @@ fn add_known(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     }
 }
 
-impl Attempt {
-    /// Finished turns, with what they brought.
-    pub fn records(&self) -> impl Iterator<Item = &TurnRecord> {
-        self.turns.iter().filter_map(|turn| turn.done.as_ref())
-    }
-
-    /// What it cost; `None` when no finished turn knows.
-    pub fn cost(&self) -> Option<MicroUsd> {
-        let known: Vec<MicroUsd> = self.records().filter_map(|turn| turn.cost_usd).collect();
-        if known.is_empty() {
-            None
-        } else {
-            Some(known.into_iter().sum())
+impl Totals {
+    /// Takes in what a model call brought.
+    pub(crate) fn add(&mut self, turn: &TurnRecord) {
+        if let Some(cost) = turn.cost_usd {
+            self.cost_usd = Some(self.cost_usd.unwrap_or_default() + cost);
         }
-    }
-}
-
-impl Task {
-    /// What it cost over all attempts; `None` when unknown.
-    pub fn cost(&self) -> Option<MicroUsd> {
-        let known: Vec<MicroUsd> = self.attempts.iter().filter_map(Attempt::cost).collect();
-        if known.is_empty() {
-            None
-        } else {
-            Some(known.into_iter().sum())
-        }
-    }
-
-    /// Its tokens over all attempts.
-    pub fn tokens(&self) -> Tokens {
-        self.attempts
-            .iter()
-            .flat_map(Attempt::records)
-            .fold(Tokens::default(), |sum, turn| Tokens {
-                prompt: add_known(sum.prompt, turn.prompt_tokens),
-                completion: add_known(sum.completion, turn.completion_tokens),
-            })
-    }
-
-    /// The attempt of this number.
-    pub fn attempt(&self, number: u32) -> Option<&Attempt> {
-        self.attempts
-            .iter()
-            .find(|attempt| attempt.number == number)
-    }
-
-    /// Milliseconds from the first attempt's begin to the end, or to `now` while it goes on.
-    pub fn duration_ms(&self, now: Timestamp) -> Option<u64> {
-        let begin = self.attempts.first()?.started_at;
-        let end = if self.state.is_settled() {
-            self.attempts.last()?.ended_at?
-        } else {
-            now
-        };
-        Some(end.ms_since(begin))
+        self.tokens.prompt = add_known(self.tokens.prompt, turn.prompt_tokens);
+        self.tokens.completion = add_known(self.tokens.completion, turn.completion_tokens);
     }
 }
 
 impl Run {
     /// What it cost so far; `None` when no turn knows.
     pub fn cost(&self) -> Option<MicroUsd> {
-        let known: Vec<MicroUsd> = self.tasks.values().filter_map(Task::cost).collect();
-        if known.is_empty() {
-            None
-        } else {
-            Some(known.into_iter().sum())
-        }
+        self.totals.cost_usd
     }
 
     /// Tokens so far.
     pub fn tokens(&self) -> Tokens {
-        self.tasks
-            .values()
-            .map(Task::tokens)
-            .fold(Tokens::default(), |sum, task| Tokens {
-                prompt: add_known(sum.prompt, task.prompt),
-                completion: add_known(sum.completion, task.completion),
-            })
+        self.totals.tokens
     }
 
     /// Whether any of its text is simulated.
     pub fn is_simulated(&self) -> bool {
-        self.tasks
-            .values()
-            .flat_map(|task| &task.attempts)
-            .flat_map(|attempt| &attempt.turns)
-            .any(|turn| turn.simulated)
+        self.totals.simulated
+    }
+
+    /// Whether a person holds it.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.state, RunState::Paused { .. })
     }
 }

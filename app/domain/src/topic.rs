@@ -1,6 +1,7 @@
 //! Topics of the bus, and patterns over them with the meaning that Redis gives to `*` and `?`.
 
 use crate::{
+    agent::AgentEvent,
     event::Fact,
     id::{AgentId, WorkflowId},
 };
@@ -20,6 +21,11 @@ pub fn agent_status(agent: AgentId) -> String {
     format!("agent.{agent}.status")
 }
 
+/// Where what is written to an agent goes.
+pub fn agent_messages(agent: AgentId) -> String {
+    format!("agent.{agent}.messages")
+}
+
 /// Where everything that concerns nobody in particular goes.
 pub fn system() -> String {
     "broadcast.system".to_owned()
@@ -29,7 +35,17 @@ pub fn system() -> String {
 pub fn of_fact(fact: &Fact) -> String {
     match fact {
         Fact::Run { workflow, .. } | Fact::Task { workflow, .. } => workflow_events(*workflow),
-        Fact::Agent { agent, .. } => agent_status(*agent),
+        Fact::Agent { agent, event } => match event {
+            AgentEvent::Message(_) | AgentEvent::Read { .. } => agent_messages(*agent),
+            AgentEvent::Spawned { .. }
+            | AgentEvent::Idle { .. }
+            | AgentEvent::Working { .. }
+            | AgentEvent::Freed { .. }
+            | AgentEvent::Paused { .. }
+            | AgentEvent::Resumed { .. }
+            | AgentEvent::Error { .. }
+            | AgentEvent::Terminated { .. } => agent_status(*agent),
+        },
         Fact::System(_) => system(),
     }
 }

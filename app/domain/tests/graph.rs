@@ -1,6 +1,8 @@
 //! Stories about drawings and what can be told from them before anything runs: expressions,
 //! problems, order, layout, round trips. One short text in, one short text out.
 
+#[path = "graph/bodies.rs"]
+mod bodies;
 #[path = "graph/connections.rs"]
 mod connections;
 #[path = "graph/drawings.rs"]
@@ -9,6 +11,8 @@ mod drawings;
 mod expressions;
 #[path = "graph/layouts.rs"]
 mod layouts;
+#[path = "graph/limits.rs"]
+mod limits;
 #[path = "graph/problems.rs"]
 mod problems;
 #[path = "graph/properties.rs"]

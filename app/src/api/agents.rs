@@ -1,4 +1,4 @@
-//! Agents: spawn, look, hold, end.
+//! Agents: spawn, look, hold, end, write to.
 
 use domain::{
     agent::{self, AgentSpec},
@@ -8,7 +8,10 @@ use leptos::{prelude::*, server_fn::codec::Json};
 
 #[cfg(feature = "ssr")]
 use crate::{api::answer, backend::backend};
-use crate::{api::dto::AgentDetail, error::ApiError};
+use crate::{
+    api::dto::{AgentDetail, AgentMessage},
+    error::ApiError,
+};
 
 /// Every live agent, and with `gone` also those that were terminated.
 #[server(prefix = "/api", endpoint = "agents", input = Json)]
@@ -50,4 +53,18 @@ pub async fn resume_agent(id: AgentId) -> Result<(), ApiError> {
 pub async fn terminate_agent(id: AgentId) -> Result<(), ApiError> {
     let (backend, actor) = backend()?;
     answer(backend.terminate_agent(&actor, id).await)
+}
+
+/// What was written to it and by it, oldest first.
+#[server(prefix = "/api", endpoint = "agent_messages", input = Json)]
+pub async fn agent_messages(id: AgentId) -> Result<Vec<AgentMessage>, ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.agent_messages(&actor, id).await)
+}
+
+/// Writes to an agent.
+#[server(prefix = "/api", endpoint = "send_message", input = Json)]
+pub async fn send_message(to: AgentId, text: String) -> Result<(), ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.send_message(&actor, to, text).await)
 }

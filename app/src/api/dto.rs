@@ -1,17 +1,22 @@
 //! What travels between pages and server besides the domain's own types. Units and meaning stand at
 //! each field; unknown values are `None`, never 0 or "".
 
+mod asked;
+
 use domain::{
     agent::Agent,
     frame::{Delta, EventFrame, Metrics},
     graph::{Drawing, Problem},
-    id::{AgentId, RunId, WorkflowId},
+    id::{AgentId, RunId, TaskName, WorkflowId},
+    message::Message,
     money::MicroUsd,
     run::Run,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use self::asked::{GivenAnswer, RetryRun, RunNode};
 
 /// Who asks. Today always the local administrator; login and roles follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,6 +248,38 @@ pub struct AgentDetail {
     pub events: Vec<EventFrame>,
 }
 
+/// A message that an agent received or sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentMessage {
+    /// Its place in the log.
+    pub seq: u64,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Who receives it: this copy of it.
+    pub to: AgentName,
+    /// What was written, and by whom.
+    pub message: Message,
+}
+
+/// A task that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PersonWait {
+    /// The run.
+    pub run: RunId,
+    /// Name of its workflow.
+    pub workflow_name: String,
+    /// The task.
+    pub task: TaskName,
+    /// What people call the step.
+    pub title: String,
+    /// `waiting` for an approval, `unknown` for an end that nobody knows.
+    pub status: String,
+    /// What is asked; `None` for an unknown end.
+    pub message: Option<String>,
+    /// Until when an answer counts; `None`: for ever.
+    pub until: Option<Timestamp>,
+}
+
 /// Which events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -288,6 +325,8 @@ pub struct Overview {
     pub metrics: Metrics,
     /// Runs that are not at their end, newest first (at most 50).
     pub live_runs: Vec<RunSummary>,
+    /// Tasks of live runs that wait for a person (at most 50).
+    pub waiting: Vec<PersonWait>,
     /// Runs that ended lately, newest first (at most 10).
     pub recent_runs: Vec<RunSummary>,
     /// Live agents (at most 200).

@@ -1,4 +1,4 @@
-//! Runs: start, look, stop.
+//! Runs: start, look, hold, stop, take up again, answer.
 
 use domain::{frame::Delta, id::RunId};
 use leptos::{prelude::*, server_fn::codec::Json};
@@ -6,7 +6,7 @@ use leptos::{prelude::*, server_fn::codec::Json};
 #[cfg(feature = "ssr")]
 use crate::{api::answer, backend::backend};
 use crate::{
-    api::dto::{self, Accepted, Page, RunQuery, RunSnapshot, RunSummary},
+    api::dto::{self, Accepted, GivenAnswer, Page, RunQuery, RunSnapshot, RunSummary},
     error::ApiError,
 };
 
@@ -43,4 +43,39 @@ pub async fn written(id: RunId) -> Result<Vec<Delta>, ApiError> {
 pub async fn cancel_run(id: RunId) -> Result<(), ApiError> {
     let (backend, actor) = backend()?;
     answer(backend.cancel_run(&actor, id).await)
+}
+
+/// Holds a run: what is under way ends, nothing starts.
+#[server(prefix = "/api", endpoint = "pause_run", input = Json)]
+pub async fn pause_run(id: RunId) -> Result<(), ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.pause_run(&actor, id).await)
+}
+
+/// Lets a held run go on.
+#[server(prefix = "/api", endpoint = "resume_run", input = Json)]
+pub async fn resume_run(id: RunId) -> Result<(), ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.resume_run(&actor, id).await)
+}
+
+/// Takes up a run again, or begins one that keeps what is finished in it.
+#[server(prefix = "/api", endpoint = "retry_run", input = Json)]
+pub async fn retry_run(request: dto::RetryRun) -> Result<Accepted, ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.retry_run(&actor, request).await)
+}
+
+/// Begins a run of one step alone.
+#[server(prefix = "/api", endpoint = "run_node", input = Json)]
+pub async fn run_node(request: dto::RunNode) -> Result<Accepted, ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.run_node(&actor, request).await)
+}
+
+/// Answers a task that waits for a person.
+#[server(prefix = "/api", endpoint = "answer_task", input = Json)]
+pub async fn answer_task(given: GivenAnswer) -> Result<(), ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.answer(&actor, given).await)
 }

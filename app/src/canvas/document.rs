@@ -1,6 +1,7 @@
 //! A drawing while it is edited: the drawing, its history, and what changed since somebody last looked.
 
 use domain::graph::Drawing;
+use serde_json::Value;
 
 use super::{
     edit::Edit,
@@ -93,6 +94,24 @@ impl Document {
     pub fn take_touched(&mut self) -> Touched {
         std::mem::take(&mut self.touched)
     }
+}
+
+/// A drawing as the value of a `body` key: what a file holds besides, a body does not need.
+pub fn body_value(body: &Drawing) -> Value {
+    let mut value = body.to_value();
+    if let Some(file) = value.as_object_mut() {
+        file.shift_remove("troupe");
+        for (key, idle) in [
+            ("name", body.name.is_empty()),
+            ("description", body.description.is_empty()),
+            ("inputs", body.inputs.is_empty()),
+        ] {
+            if idle {
+                file.shift_remove(key);
+            }
+        }
+    }
+    value
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //!
 //! Titles, ids, texts and labels come from strangers: everything goes through `escape`.
 
+mod glyph;
 mod note;
 
 use std::fmt::Write;
@@ -10,12 +11,14 @@ use std::fmt::Write;
 use domain::{graph::DrawnNode, kind::Kind};
 use serde_json::Value;
 
+pub use self::glyph::kind_glyph;
 use super::{
     NodeStatus,
     geometry::{HEAD_PORT_Y, Rect},
     scene::OutPort,
     status,
 };
+use crate::words;
 
 /// Everything that a node's markup depends on.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +101,19 @@ pub const ATTRIBUTES: [(&str, WriteAttribute); 10] = [
 pub fn node_inner(view: &NodeView<'_>, out: &mut String) {
     match view.kind {
         Some(Kind::Note) => note_body(view, out),
-        Some(Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output) | None => {
+        Some(
+            Kind::Agent
+            | Kind::Transform
+            | Kind::Branch
+            | Kind::Map
+            | Kind::Loop
+            | Kind::Http
+            | Kind::Approval
+            | Kind::Wait
+            | Kind::Workflow
+            | Kind::Output,
+        )
+        | None => {
             step_body(view, out);
         }
     }
@@ -297,6 +312,36 @@ fn write_line(view: &NodeView<'_>, out: &mut String) {
             }
             None => escape(first_line(node.text("condition").unwrap_or_default()), out),
         },
+        Some(Kind::Map) => {
+            out.push_str("each of ");
+            escape(first_line(node.text("items").unwrap_or_default()), out);
+            steps_inside(node, out);
+        }
+        Some(Kind::Loop) => {
+            match node
+                .text("until")
+                .map(first_line)
+                .filter(|until| !until.is_empty())
+            {
+                Some(until) => {
+                    out.push_str("until ");
+                    escape(until, out);
+                }
+                None => out.push_str("every round"),
+            }
+            steps_inside(node, out);
+        }
+        Some(Kind::Http) => {
+            escape(cut(node.text("method").unwrap_or("GET"), MOST_TEXT), out);
+            out.push(' ');
+            escape(first_line(node.text("url").unwrap_or_default()), out);
+        }
+        Some(Kind::Approval) => escape(first_line(node.text("message").unwrap_or_default()), out),
+        Some(Kind::Wait) => match node.keys.get("duration_ms").and_then(Value::as_u64) {
+            Some(ms) => out.push_str(&words::duration(ms)),
+            None => escape(first_line(node.text("until").unwrap_or_default()), out),
+        },
+        Some(Kind::Workflow) => escape(first_line(node.text("workflow").unwrap_or_default()), out),
         Some(Kind::Output) => escape(first_line(node.text("value").unwrap_or_default()), out),
         Some(Kind::Note) => {}
         None => {
@@ -304,6 +349,14 @@ fn write_line(view: &NodeView<'_>, out: &mut String) {
             escape(cut(&node.kind, MOST_TEXT), out);
         }
     }
+}
+
+/// How many steps the body of a map or loop has.
+fn steps_inside(node: &DrawnNode, out: &mut String) {
+    let body = node.keys.get("body").and_then(|body| body.get("nodes"));
+    let steps = body.and_then(Value::as_array).map_or(0, Vec::len);
+    // `write!` into a String cannot fail.
+    let _ = write!(out, " · {steps} inside");
 }
 
 /// Whether the node is switched off.
@@ -351,26 +404,6 @@ pub fn escape(text: &str, out: &mut String) {
         rest = &rest[at + 1..];
     }
     out.push_str(rest);
-}
-
-/// The inside of an SVG of 16 by 16 that stands for a kind.
-pub fn kind_glyph(kind: Option<Kind>) -> &'static str {
-    match kind {
-        Some(Kind::Agent) => {
-            r#"<circle cx="8" cy="5" r="2.75"/><path d="M2.75 13.5c.5-3 2.5-4.5 5.25-4.5s4.75 1.5 5.25 4.5"/>"#
-        }
-        Some(Kind::Transform) => {
-            r#"<path d="M6 2.5c-1.6 0-2 .7-2 1.9v1.7c0 1-.5 1.6-1.5 1.9C3.5 8.3 4 8.9 4 9.9v1.7c0 1.2.4 1.9 2 1.9M10 2.5c1.6 0 2 .7 2 1.9v1.7c0 1 .5 1.6 1.5 1.9-1 .3-1.5.9-1.5 1.9v1.7c0 1.2-.4 1.9-2 1.9"/>"#
-        }
-        Some(Kind::Branch) => {
-            r#"<path d="M2.5 8H6l4-4h3.5M6 8l4 4h3.5"/><path d="m11.5 2 2 2-2 2M11.5 10l2 2-2 2"/>"#
-        }
-        Some(Kind::Output) => r#"<path d="M4 14V2.5h8.5L10.5 6l2 3.5H4"/>"#,
-        Some(Kind::Note) => {
-            r#"<path d="M3 2.5h10v7.5l-3.5 3.5H3z"/><path d="M5.5 6h5M5.5 9h2.5"/>"#
-        }
-        None => r#"<path d="M5.8 6a2.2 2.2 0 1 1 3.3 1.9c-.8.4-1.1.9-1.1 1.6M8 12v.4"/>"#,
-    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,19 @@
 //! Nothing is guessed: after a change the text is read again, and unless it then names exactly what
 //! it named before (with the new name), the change is refused.
 
+mod rewrite;
+
 use std::collections::BTreeSet;
 
 use domain::{
     expression::{ExpressionError, Names},
-    graph::{DrawnNode, Form, Source},
+    graph::{Drawing, DrawnNode, Form, Source},
     kind::KeyType,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use self::rewrite::{rewrite_code, rewrite_template};
+use super::document::body_value;
 
 /// How a key's text is to be read, where it is all one text.
 fn form_of(holds: KeyType) -> Option<Form> {
@@ -22,12 +27,16 @@ fn form_of(holds: KeyType) -> Option<Form> {
         | KeyType::Integer { .. }
         | KeyType::Number { .. }
         | KeyType::Flag
+        | KeyType::FlagOn
         | KeyType::Choice(_)
         | KeyType::Words
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Schema
         | KeyType::Cases
+        | KeyType::Body
+        | KeyType::Fields
+        | KeyType::Workflow
         | KeyType::Retry => None,
     }
 }
@@ -51,6 +60,8 @@ pub fn rename(node: &DrawnNode, old: &str, new: &str) -> Result<Option<DrawnNode
         let next = match form_of(spec.holds) {
             Some(form) => rename_value(value, form, old, new),
             None if spec.holds == KeyType::Cases => rename_cases(value, old, new),
+            None if spec.holds == KeyType::Fields => rename_fields(value, old, new),
+            None if spec.holds == KeyType::Body => rename_body(value, old, new),
             None => Ok(None),
         };
         if let Some(next) = next.map_err(|()| refused())? {
@@ -66,11 +77,6 @@ pub fn rename(node: &DrawnNode, old: &str, new: &str) -> Result<Option<DrawnNode
 /// Nodes whose outputs `node` reads, as far as its texts can be read.
 pub fn nodes_named_by(node: &DrawnNode) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut read = |value: &Value, form| {
-        if let Some(Ok(names)) = value.as_str().map(|text| names(text, form)) {
-            found.extend(names.nodes);
-        }
-    };
     let Some(kind) = node.known_kind() else {
         return found;
     };
@@ -79,17 +85,30 @@ pub fn nodes_named_by(node: &DrawnNode) -> BTreeSet<String> {
             continue;
         };
         match form_of(spec.holds) {
-            Some(form) => read(value, form),
+            Some(form) => found.extend(read_by(value, form)),
             None if spec.holds == KeyType::Cases => {
                 let cases = value.as_array().into_iter().flatten();
                 cases
                     .filter_map(|case| case.get("when"))
-                    .for_each(|when| read(when, Form::Expression));
+                    .for_each(|when| found.extend(read_by(when, Form::Expression)));
             }
+            None if spec.holds == KeyType::Fields => {
+                let fields = value.as_object().into_iter().flatten();
+                fields.for_each(|(_, value)| found.extend(read_by(value, Form::Template)));
+            }
+            None if spec.holds == KeyType::Body => found.extend(nodes_around(value)),
             None => {}
         }
     }
     found
+}
+
+/// Nodes that one text reads; none where it is no text or cannot be read.
+fn read_by(value: &Value, form: Form) -> BTreeSet<String> {
+    match value.as_str().map(|text| names(text, form)) {
+        Some(Ok(names)) => names.nodes,
+        Some(Err(_)) | None => BTreeSet::new(),
+    }
 }
 
 /// How an expression reads the output of a node.
@@ -129,6 +148,50 @@ fn rename_cases(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()
     Ok(changed.then_some(next))
 }
 
+fn rename_fields(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()> {
+    let mut next = value.clone();
+    let mut changed = false;
+    for field in next.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(text) = rename_value(field, Form::Template, old, new)? {
+            *field = text;
+            changed = true;
+        }
+    }
+    Ok(changed.then_some(next))
+}
+
+/// A body sees the steps around it, but for those whose name one of its own has.
+fn rename_body(value: &Value, old: &str, new: &str) -> Result<Option<Value>, ()> {
+    let Ok((mut body, _)) = Drawing::body(value) else {
+        return Ok(None);
+    };
+    if body.node(old).is_some() {
+        return Ok(None);
+    }
+    let hides = body.node(new).is_some();
+    let mut changed = false;
+    for node in &mut body.nodes {
+        if let Some(renamed) = rename(node, old, new).map_err(|_| ())? {
+            // The new name would mean another step in there.
+            if hides {
+                return Err(());
+            }
+            *node = renamed;
+            changed = true;
+        }
+    }
+    Ok(changed.then(|| body_value(&body)))
+}
+
+/// Nodes around a body that it reads.
+fn nodes_around(value: &Value) -> BTreeSet<String> {
+    let Ok((body, _)) = Drawing::body(value) else {
+        return BTreeSet::new();
+    };
+    let named = body.nodes.iter().flat_map(nodes_named_by);
+    named.filter(|id| body.node(id).is_none()).collect()
+}
+
 fn rename_text(text: &str, form: Form, old: &str, new: &str) -> Result<Option<String>, ()> {
     if !text.contains(old) {
         return Ok(None);
@@ -160,113 +223,6 @@ fn names(text: &str, form: Form) -> Result<Names, ExpressionError> {
         Form::Expression => Source::expression(text),
     };
     source.map(|source| Names::clone(&source.names))
-}
-
-/// Rewrites what stands between `{{` and `}}`, `{%` and `%}`; the rest stays as it is.
-fn rewrite_template(text: &str, old: &str, new: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut rest = text;
-    loop {
-        let start = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
-            .into_iter()
-            .filter_map(|(open, close)| rest.find(open).map(|at| (at, open, close)))
-            .min_by_key(|(at, _, _)| *at);
-        let Some((at, open, close)) = start else {
-            break;
-        };
-        let inside = at + open.len();
-        let end = rest[inside..]
-            .find(close)
-            .map_or(rest.len(), |found| inside + found);
-        out.push_str(&rest[..inside]);
-        if open == "{#" {
-            out.push_str(&rest[inside..end]);
-        } else {
-            out.push_str(&rewrite_code(&rest[inside..end], old, new));
-        }
-        rest = &rest[end..];
-    }
-    out.push_str(rest);
-    out
-}
-
-fn rewrite_code(code: &str, old: &str, new: &str) -> String {
-    let mut out = String::with_capacity(code.len() + 16);
-    let mut rest = code;
-    let mut before = ' ';
-    while let Some(c) = rest.chars().next() {
-        if c == '"' || c == '\'' {
-            let length = string_length(rest, c);
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            before = c;
-            continue;
-        }
-        if word(c) {
-            let length = rest.find(|c: char| !word(c)).unwrap_or(rest.len());
-            let (name, behind) = rest.split_at(length);
-            out.push_str(name);
-            rest = behind;
-            if name == "nodes"
-                && before != '.'
-                && let Some(length) = access_length(behind, old)
-            {
-                out.push_str(&accessor(new));
-                rest = &behind[length..];
-            }
-            before = 'a';
-            continue;
-        }
-        out.push(c);
-        if !c.is_whitespace() {
-            before = c;
-        }
-        rest = &rest[c.len_utf8()..];
-    }
-    out
-}
-
-/// How much of `text`, which stands behind `nodes`, is an access to `id`: `.id` or `["id"]`.
-fn access_length(text: &str, id: &str) -> Option<usize> {
-    let trimmed = text.trim_start();
-    let mut at = text.len() - trimmed.len();
-    if let Some(behind) = trimmed.strip_prefix('.') {
-        let name = behind.trim_start();
-        at += 1 + behind.len() - name.len();
-        let length = name.find(|c: char| !word(c)).unwrap_or(name.len());
-        return (&name[..length] == id).then_some(at + length);
-    }
-    let behind = trimmed.strip_prefix('[')?;
-    let literal = behind.trim_start();
-    at += 1 + behind.len() - literal.len();
-    let quote = literal.chars().next().filter(|c| *c == '"' || *c == '\'')?;
-    let length = string_length(literal, quote);
-    if literal.get(1..length.checked_sub(1)?)? != id {
-        return None;
-    }
-    at += length;
-    let close = literal[length..].trim_start();
-    at += literal.len() - length - close.len();
-    close.starts_with(']').then_some(at + 1)
-}
-
-/// Length of the string literal that `text` begins with, quotes included.
-fn string_length(text: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        if escaped {
-            escaped = false;
-        } else if c == '\\' {
-            escaped = true;
-        } else if c == quote {
-            return at + 1;
-        }
-    }
-    text.len()
-}
-
-fn word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ pub fn doing(agent: &Agent, now: Timestamp) -> String {
         AgentState::Working { on } if on.attempt > 1 => {
             format!("{} (try {}), {}", on.task, on.attempt, since())
         }
+        AgentState::Working { .. } if !agent.also.is_empty() => {
+            format!("{} tasks, {}", agent.also.len() + 1, since())
+        }
         AgentState::Working { on } => format!("{}, {}", on.task, since()),
         AgentState::Paused { on: Some(on) } => format!("paused; finishes {}", on.task),
         AgentState::Paused { on: None } => format!("paused for {}", since()),

@@ -4,6 +4,7 @@ use domain::{
     agent::AgentEvent,
     event::{Event, Fact, SystemEvent},
     frame::EventFrame,
+    message::{Message, Sender},
     run::{RunEvent, SkipReason, TaskEvent, Waiting},
 };
 
@@ -43,6 +44,12 @@ fn say_run(event: &RunEvent) -> String {
             workflow_name, by, ..
         } => format!("{workflow_name}: accepted, started by {by}"),
         RunEvent::Started {} => "Run started".into(),
+        RunEvent::Paused { by } => format!("Run paused by {by}"),
+        RunEvent::Resumed { by, again } if again.is_empty() => format!("Run resumed by {by}"),
+        RunEvent::Resumed { by, again } => format!(
+            "Run taken up again by {by}: {} once more",
+            words::plural(again.len() as u64, "task", "tasks")
+        ),
         RunEvent::Completed {
             duration_ms,
             cost_usd,
@@ -118,10 +125,28 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
                 words::short(&error.message, 80)
             )
         }
+        TaskEvent::Opened { index, .. } => format!("{task} begins round {}", index + 1),
         TaskEvent::Waiting {
             reason: Waiting::Timer,
             ..
-        } => format!("{task} waits for its next try"),
+        } => format!("{task} waits for its time"),
+        TaskEvent::Waiting {
+            reason: Waiting::Approval,
+            ..
+        } => format!("{task} waits for a person"),
+        TaskEvent::Waiting {
+            reason: Waiting::Run,
+            ..
+        } => format!("{task} waits for its child run"),
+        TaskEvent::Waiting {
+            reason: Waiting::Provider,
+            ..
+        } => format!("{task} waits for its provider"),
+        TaskEvent::Answered { by, port, .. } => format!("{task} answered by {by}: {port}"),
+        TaskEvent::Unknown { error, .. } => format!(
+            "{task} was cut off, nobody knows how far it came: {}",
+            words::short(&error.message, 100)
+        ),
         TaskEvent::Completed {
             duration_ms,
             port: Some(port),
@@ -143,6 +168,10 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
             reason: SkipReason::Disabled,
             ..
         } => format!("{task} skipped: it is disabled"),
+        TaskEvent::Skipped {
+            reason: SkipReason::NotAsked,
+            ..
+        } => format!("{task} left out: another step was asked for"),
         TaskEvent::Cancelled { .. } => format!("{task} cancelled"),
     }
 }
@@ -161,12 +190,30 @@ fn say_agent(event: &AgentEvent, who: &str) -> String {
         } => format!("{} spawned", spec.name),
         AgentEvent::Idle { .. } => format!("{who} is idle"),
         AgentEvent::Working { on } => format!("{who} works on {}", on.task),
+        AgentEvent::Freed { on, .. } => format!("{who} is done with {}", on.task),
+        AgentEvent::Message(message) => say_message(message, who),
+        AgentEvent::Read { count, on, .. } => format!(
+            "{who} reads {} at {}",
+            words::plural((*count).into(), "message", "messages"),
+            on.task
+        ),
         AgentEvent::Paused { by } => format!("{who} paused by {by}"),
         AgentEvent::Resumed { by } => format!("{who} resumed by {by}"),
         AgentEvent::Error { error } => {
             format!("{who} error: {}", words::short(&error.message, 120))
         }
         AgentEvent::Terminated { reason } => format!("{who} ended: {}", words::short(reason, 120)),
+    }
+}
+
+fn say_message(message: &Message, who: &str) -> String {
+    let from = match &message.from {
+        Sender::Person { name } | Sender::Agent { name, .. } => name,
+    };
+    let text = words::short(&message.text, 100);
+    match &message.to_topic {
+        Some(topic) => format!("{from} writes to {who} by {topic}: {text}"),
+        None => format!("{from} writes to {who}: {text}"),
     }
 }
 

@@ -42,6 +42,7 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
     let [name, capabilities, model, tools, instructions] =
         [(); 5].map(|()| RwSignal::new(String::new()));
     let wrong = RwSignal::new(None::<String>);
+    let (max_tasks, memory) = (RwSignal::new("1".to_owned()), RwSignal::new(false));
     let spawn = Action::new(move |spec: &AgentSpec| {
         let spec = spec.clone();
         async move {
@@ -67,6 +68,9 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
             model,
             instructions: instructions.get_untracked().trim().to_owned(),
             tools: read_words(&tools.get_untracked()),
+            // The field takes nothing but small numbers.
+            max_tasks: max_tasks.get_untracked().trim().parse().unwrap_or(1),
+            memory: memory.get_untracked(),
         });
     };
     let failed = move || {
@@ -97,6 +101,18 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
                     prop:value=move || instructions.get()
                     on:input:target=move |event| instructions.set(event.target().value())
                 ></textarea>
+            </Field>
+            <Field id="agent-tasks" label="Tasks at a time" help="How many tasks it does at once.">
+                <input id="agent-tasks" aria-describedby="agent-tasks-help" type="number" min="1" max="1000" bind:value=max_tasks/>
+            </Field>
+            <Field id="agent-memory" label="Remembers other runs" help="What it noted and what was written to it there. Off: it begins each run afresh.">
+                <input
+                    id="agent-memory"
+                    aria-describedby="agent-memory-help"
+                    type="checkbox"
+                    prop:checked=move || memory.get()
+                    on:change:target=move |event| memory.set(event.target().checked())
+                />
             </Field>
             {move || failed().map(|error| view! { <ErrorView error/> })}
             <div class="form-actions">

@@ -1,9 +1,10 @@
 //! One agent: what it is, what it does now, what it did.
 
 use domain::{
-    agent::Agent,
+    agent::{Agent, AgentEvent, AgentState, Phase},
     event::{Event, Fact},
     id::AgentId,
+    message::Sender,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -14,12 +15,42 @@ use crate::{
     api,
     api::dto::AgentDetail,
     components::{
-        Badge, CopyId, CopyJson, Money, RelativeTime, StatusBadge, agent_names::use_agent_names,
-        agent_row::AgentMoves, agent_words::doing, event_list::EventList, top_bar::set_crumb,
+        Badge, CopyId, CopyJson, Money, RelativeTime, StatusBadge,
+        agent_names::use_agent_names,
+        agent_row::AgentMoves,
+        agent_words::doing,
+        conversation::{Conversation, WriteTo},
+        event_list::EventList,
+        top_bar::set_crumb,
     },
     live::use_live,
     words,
 };
+
+/// Whether an event changes what an agent received or sent.
+fn is_mail(event: &Event, wanted: Option<AgentId>) -> bool {
+    let Fact::Agent { agent, event } = &event.fact else {
+        return false;
+    };
+    match event {
+        AgentEvent::Message(message) => {
+            let writer = match &message.from {
+                Sender::Person { .. } => None,
+                Sender::Agent { agent_id, .. } => Some(*agent_id),
+            };
+            wanted.is_some() && (Some(*agent) == wanted || writer == wanted)
+        }
+        AgentEvent::Spawned { .. }
+        | AgentEvent::Idle { .. }
+        | AgentEvent::Working { .. }
+        | AgentEvent::Freed { .. }
+        | AgentEvent::Read { .. }
+        | AgentEvent::Paused { .. }
+        | AgentEvent::Resumed { .. }
+        | AgentEvent::Error { .. }
+        | AgentEvent::Terminated { .. } => false,
+    }
+}
 
 /// Whether an event is about this agent.
 fn concerns(event: &Event, wanted: Option<AgentId>) -> bool {
@@ -82,6 +113,11 @@ fn AgentView(detail: Signal<AgentDetail>) -> impl IntoView {
                 </section>
                 <div class="agent-main">
                     <Now agent/>
+                    <Held agent/>
+                    <section class="panel" aria-labelledby="agent-conversation">
+                        <header class="panel-head"><h2 id="agent-conversation">"Conversation"</h2></header>
+                        <Mail agent/>
+                    </section>
                     <section class="panel" aria-labelledby="agent-history">
                         <header class="panel-head">
                             <h2 id="agent-history">"History"</h2>
@@ -96,13 +132,64 @@ fn AgentView(detail: Signal<AgentDetail>) -> impl IntoView {
     .into_any()
 }
 
+/// What was written to it and by it, and the field to write to it while it lives.
+#[component]
+fn Mail(agent: Memo<Agent>) -> impl IntoView {
+    let id = agent.read_untracked().id;
+    let name = Signal::derive(move || agent.read().spec.name.clone());
+    let alive = Memo::new(move |_| agent.read().state.phase() != Phase::Terminated);
+    let unread = Signal::derive(move || {
+        agent.with(|agent| agent.mailbox.iter().map(|message| message.id).collect())
+    });
+    let mail = load(
+        || (),
+        move |()| api::agent_messages(id),
+        move |event| is_mail(event, Some(id)),
+    );
+    view! {
+        {shown(mail, move |messages| view! { <Conversation agent=id messages unread/> })}
+        <Show when=move || alive.get()>
+            <WriteTo agent=id name/>
+        </Show>
+    }
+    .into_any()
+}
+
+/// Why it takes no work, and what to do about it.
+#[component]
+fn Held(agent: Memo<Agent>) -> impl IntoView {
+    let words = move || {
+        agent.with(|agent| match &agent.state {
+            AgentState::Paused { on: Some(on) } => Some(format!(
+                "Paused. It finishes {} and then takes no new work. What is written to it waits in its mailbox.",
+                on.task
+            )),
+            AgentState::Paused { on: None } => Some(
+                "Paused. It takes no work until it is resumed. What is written to it waits in its mailbox."
+                    .to_owned(),
+            ),
+            AgentState::Error { error } => Some(format!(
+                "{} It takes no work until it is resumed; where a run needs what it can do, another is made.",
+                error.message
+            )),
+            AgentState::Terminated { reason } => Some(format!("It is gone: {reason}")),
+            AgentState::Spawning | AgentState::Idle | AgentState::Working { .. } => None,
+        })
+    };
+    let status = move || agent.read().state.phase().name();
+    move || {
+        words().map(|words| view! { <section class="panel now" data-status=status><p>{words}</p></section> })
+    }
+}
+
 /// What it is at, with the way there.
 #[component]
 fn Now(agent: Memo<Agent>) -> impl IntoView {
-    let at_work = move || agent.with(|agent| agent.working_on().cloned());
+    let at_work = move || agent.with(|agent| agent.attempts().cloned().collect::<Vec<_>>());
     view! {
         {move || {
             at_work()
+                .into_iter()
                 .map(|on| {
                     view! {
                         <section class="panel now" data-status="running">
@@ -114,6 +201,7 @@ fn Now(agent: Memo<Agent>) -> impl IntoView {
                         </section>
                     }
                 })
+                .collect_view()
         }}
     }
     .into_any()
@@ -135,6 +223,8 @@ fn Facts(agent: Memo<Agent>, workspace: Signal<String>) -> impl IntoView {
             <div><dt>"Capabilities"</dt><dd>{move || badges(spec().capabilities)}</dd></div>
             <div><dt>"Tools"</dt><dd>{move || badges(spec().tools)}</dd></div>
             <div><dt>"Instructions"</dt><dd class="pre">{move || Some(spec().instructions).filter(|text| !text.is_empty()).unwrap_or_else(|| "none".into())}</dd></div>
+            <div><dt>"Tasks at a time"</dt><dd class="number">{move || words::count(spec().max_tasks.max(1).into())}</dd></div>
+            <div><dt>"Remembers other runs"</dt><dd>{move || if spec().memory { "yes" } else { "no" }}</dd></div>
             <div><dt>"Attempts"</dt><dd class="number">{move || words::count(agent.read().attempts_done)}</dd></div>
             <div><dt>"Cost"</dt><dd><Money amount=Signal::derive(move || Some(agent.read().cost_usd))/></dd></div>
             <div><dt>"Spawned"</dt><dd><RelativeTime at=Signal::derive(move || agent.read().created_at)/> {move || if agent.read().on_demand { " by a run that needed it" } else { "" }}</dd></div>

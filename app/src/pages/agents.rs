@@ -123,6 +123,8 @@ mod tests {
                 ..AgentSpec::default()
             },
             on_demand: false,
+            also: Vec::new(),
+            mailbox: Vec::new(),
             state: AgentState::Idle,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),

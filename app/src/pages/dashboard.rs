@@ -13,7 +13,7 @@ use leptos_router::components::A;
 use super::loaded::{load, shown};
 use crate::{
     api,
-    api::dto::{Overview, WorkflowSummary},
+    api::dto::{Overview, PersonWait, WorkflowSummary},
     components::{
         Button, ButtonLook, Glyph, Sparkline, StatusGlyph,
         agent_names::use_agent_names,
@@ -24,6 +24,7 @@ use crate::{
         ticker::Ticker,
     },
     live::use_live,
+    run_view::escape,
     words,
 };
 
@@ -41,6 +42,9 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::TurnCompleted { .. }
             | TaskEvent::Retrying { .. }
             | TaskEvent::Waiting { .. }
+            | TaskEvent::Answered { .. }
+            | TaskEvent::Unknown { .. }
+            | TaskEvent::Opened { .. }
             | TaskEvent::Completed { .. }
             | TaskEvent::Failed { .. }
             | TaskEvent::Skipped { .. }
@@ -73,6 +77,7 @@ fn Room(overview: Signal<Overview>, starter: Starter) -> impl IntoView {
     view! {
         <div class="room">
             <FigureRow overview/>
+            <Waiting overview/>
             <div class="room-columns">
                 <Runs overview starter/>
                 <Troupe overview/>
@@ -152,6 +157,57 @@ fn Figure(
             <dd>{move || value.get()} {move || note.get().map(|note| view! { <small>{note}</small> })}</dd>
         </div>
     }
+}
+
+/// Tasks that wait for a person, each with the way to its answer.
+#[component]
+fn Waiting(overview: Signal<Overview>) -> impl IntoView {
+    let waiting = Signal::derive(move || overview.read().waiting.clone());
+    view! {
+        <Show when=move || !waiting.read().is_empty()>
+            <section class="panel room-waiting" aria-labelledby="waiting-title">
+                <header class="panel-head"><h2 id="waiting-title">"Waits for you"</h2></header>
+                <ul class="rows">
+                    {rows(waiting, |wait| (wait.run, wait.task.clone()), |wait| view! { <WaitRow wait/> })}
+                </ul>
+            </section>
+        </Show>
+    }
+    .into_any()
+}
+
+#[component]
+fn WaitRow(wait: Signal<PersonWait>) -> impl IntoView {
+    let now = use_live().now;
+    let status = Signal::derive(move || wait.read().status.clone());
+    let href =
+        move || wait.with(|wait| format!("/runs/{}?task={}", wait.run, escape(wait.task.as_str())));
+    let asked = move || {
+        wait.with(|wait| match &wait.message {
+            Some(message) => words::short(message, 120),
+            None => "Was cut off: did it happen?".to_owned(),
+        })
+    };
+    let left = move || {
+        let until = wait.read().until?;
+        Some(format!(
+            "{} left",
+            words::elapsed(until.ms_since(now.get()))
+        ))
+    };
+    view! {
+        <li class="row" data-status=status>
+            <StatusGlyph status/>
+            <div class="row-main">
+                <A href=href attr:class="row-link" attr:data-row="">
+                    {move || wait.with(|wait| format!("{}: {}", wait.workflow_name, wait.title))}
+                </A>
+                <p class="row-note">{asked}</p>
+            </div>
+            <span class="row-figure number muted">{left}</span>
+        </li>
+    }
+    .into_any()
 }
 
 /// Live runs, or what to start when there are none; and below what ended lately.

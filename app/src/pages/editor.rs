@@ -6,6 +6,7 @@ mod diff;
 mod inspector;
 mod kinds;
 mod label;
+mod level;
 mod saving;
 mod search;
 mod state;
@@ -18,13 +19,14 @@ use leptos_meta::Title;
 use leptos_router::{components::A, hooks::use_params_map};
 
 use self::{
-    banner::ConflictBanner, inspector::Inspector, kinds::Kinds, label::LabelField, saving::Saver,
-    search::AddSearch, state::Editor, strip::Strip, toolbar::Toolbar,
+    level::Level,
+    saving::Saver,
+    state::{Editor, Levels},
 };
 use crate::{
     api,
     api::dto::WorkflowDetail,
-    canvas::{Canvas, keyboard::SHOWN},
+    canvas::keyboard::SHOWN,
     components::{Empty, ErrorView, Loading, Shortcut, top_bar::set_crumb, use_shortcuts},
     error::{ApiError, ErrorKind},
 };
@@ -92,26 +94,13 @@ fn EditorView(detail: WorkflowDetail) -> impl IntoView {
         group: "Canvas",
     }));
     let panel = RwSignal::new(false);
+    let levels = Levels::new();
+    provide_context(levels);
     view! {
         <Title text=move || name.get()/>
         <h1 class="only-said">{move || name.get()}</h1>
         <div class="editor" data-panel=move || if panel.get() { "open" } else { "closed" }>
-            <Kinds editor/>
-            <section class="editor-canvas" aria-label="Canvas">
-                <Canvas
-                    document=editor.document
-                    problems=editor.counts()
-                    handle=editor.handle
-                    on_ask=move |ask| editor.answer(ask)
-                />
-                <Toolbar editor saver workflow=id/>
-                <ConflictBanner editor saver/>
-                <AddSearch editor/>
-                <LabelField editor/>
-            </section>
-            <Inspector editor panel/>
-            <Strip editor saver/>
-            <p class="only-said" role="status" aria-live="polite">{move || editor.said.get()}</p>
+            {move || view! { <Level root=editor saver workflow=id levels path=levels.path.get() panel/> }}
         </div>
     }
 }

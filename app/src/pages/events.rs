@@ -23,10 +23,11 @@ use crate::{
 const MOST_ROWS: usize = 2_000;
 
 /// Types to choose from; a family first, then its members that people look for.
-const TYPES: [(&str, &str); 18] = [
+const TYPES: [(&str, &str); 22] = [
     ("", "All types"),
     ("workflow.*", "Runs"),
     ("workflow.queued", "· queued"),
+    ("workflow.paused", "· paused"),
     ("workflow.completed", "· completed"),
     ("workflow.failed", "· failed"),
     ("workflow.cancelled", "· cancelled"),
@@ -34,9 +35,12 @@ const TYPES: [(&str, &str); 18] = [
     ("task.started", "· started"),
     ("task.completed", "· completed"),
     ("task.failed", "· failed"),
+    ("task.waiting", "· waiting"),
+    ("task.unknown", "· unknown"),
     ("task.retrying", "· retrying"),
     ("turn.*", "Turns"),
     ("tool.*", "Tools"),
+    ("message.*", "Messages"),
     ("agent.*", "Agents"),
     ("agent.spawned", "· spawned"),
     ("agent.error", "· error"),

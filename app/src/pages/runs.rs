@@ -21,9 +21,10 @@ use crate::{
     },
 };
 
-const FILTERS: [(&str, &str); 5] = [
+const FILTERS: [(&str, &str); 6] = [
     ("", "All"),
     ("live", "Live"),
+    ("paused", "Paused"),
     ("succeeded", "Succeeded"),
     ("failed", "Failed"),
     ("cancelled", "Cancelled"),
@@ -38,7 +39,8 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::Completed { .. }
             | TaskEvent::Failed { .. }
             | TaskEvent::Skipped { .. }
-            | TaskEvent::Waiting { .. } => true,
+            | TaskEvent::Waiting { .. }
+            | TaskEvent::Unknown { .. } => true,
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::TurnStarted { .. }
@@ -46,6 +48,8 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
             | TaskEvent::Retrying { .. }
+            | TaskEvent::Opened { .. }
+            | TaskEvent::Answered { .. }
             | TaskEvent::Cancelled { .. } => false,
         },
         Fact::Agent { .. } | Fact::System(_) => false,

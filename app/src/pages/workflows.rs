@@ -27,6 +27,8 @@ fn is_relevant(event: &Event) -> bool {
         Fact::Run { event, .. } => match event {
             RunEvent::Queued { .. }
             | RunEvent::Started {}
+            | RunEvent::Paused { .. }
+            | RunEvent::Resumed { .. }
             | RunEvent::Completed { .. }
             | RunEvent::Failed { .. }
             | RunEvent::Cancelled { .. } => true,

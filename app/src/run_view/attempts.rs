@@ -63,7 +63,7 @@ fn AttemptRow(shown: Shown, tab: RwSignal<TaskTab>, attempt: Attempt) -> impl In
     let turns = turns.len();
     let status = attempt_status(&state);
     let error = match state {
-        AttemptState::Failed { error } => Some(error.message),
+        AttemptState::Failed { error } | AttemptState::Unknown { error } => Some(error.message),
         AttemptState::Assigned
         | AttemptState::Running
         | AttemptState::Succeeded

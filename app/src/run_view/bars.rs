@@ -26,8 +26,14 @@ pub fn segments(task: &Task, begin: Timestamp) -> Vec<Segment> {
         if let Some(from) = waits_since.take().filter(|from| *from < attempt.started_at) {
             segments.push(wait(since(from), Some(since(attempt.started_at))));
         }
+        // Waiting can be the work itself: for a person, a moment, a child run.
+        let waits = attempt.ended_at.is_none() && matches!(task.state, TaskState::Waiting { .. });
         segments.push(Segment {
-            status: attempt_status(&attempt.state),
+            status: if waits {
+                "waiting"
+            } else {
+                attempt_status(&attempt.state)
+            },
             from_ms: since(attempt.started_at),
             to_ms: attempt.ended_at.map(since),
         });
@@ -38,6 +44,9 @@ pub fn segments(task: &Task, begin: Timestamp) -> Vec<Segment> {
             segments.push(wait(since(waits_since.unwrap_or(*ready)), None))
         }
         TaskState::Waiting { .. } => {
+            segments.extend(waits_since.map(|from| wait(since(from), None)))
+        }
+        TaskState::Unknown { .. } => {
             segments.extend(waits_since.map(|from| wait(since(from), None)))
         }
         TaskState::Blocked
@@ -67,6 +76,7 @@ pub fn attempt_status(state: &AttemptState) -> &'static str {
         AttemptState::Succeeded => "succeeded",
         AttemptState::Failed { .. } => "failed",
         AttemptState::Cancelled => "cancelled",
+        AttemptState::Unknown { .. } => "unknown",
     }
 }
 
@@ -154,6 +164,20 @@ mod tests {
             "failed 3000-5000, waiting 5000-8000, succeeded 8000-14000"
         );
         assert_eq!(bar(19, "build"), "succeeded 16000-18000");
+    }
+
+    #[test]
+    fn waiting_that_is_the_work_itself_is_shown_as_waiting() {
+        let mut run = state_after(9);
+        let task = &mut run.tasks[&name("plan")];
+        task.state = TaskState::Waiting {
+            reason: domain::run::Waiting::Approval,
+            until: None,
+        };
+        let status = segments(task, Timestamp(1_000))
+            .pop()
+            .map(|part| part.status);
+        assert_eq!(status, Some("waiting"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use domain::{
     id::TaskName,
-    run::{Run, Task},
+    run::{Run, Task, TaskState, Waiting},
 };
 
 /// What the right side shows.
@@ -29,6 +29,33 @@ pub fn newest_at_work(run: &Run) -> Option<&TaskName> {
         .map(|(name, _)| name)
 }
 
+/// Tasks that wait for a person, in the order of the run; none once the run is over.
+pub fn asking(run: &Run) -> impl Iterator<Item = (&TaskName, &Task)> {
+    let live = !run.state.is_final();
+    run.tasks
+        .iter()
+        .filter(move |(_, task)| live && asks(&task.state))
+}
+
+/// Whether a task in this state waits for a person.
+pub fn asks(state: &TaskState) -> bool {
+    match state {
+        TaskState::Waiting { reason, .. } => match reason {
+            Waiting::Approval => true,
+            Waiting::Timer | Waiting::Run | Waiting::Provider => false,
+        },
+        TaskState::Unknown { .. } => true,
+        TaskState::Blocked
+        | TaskState::Ready { .. }
+        | TaskState::Assigned { .. }
+        | TaskState::Running { .. }
+        | TaskState::Succeeded { .. }
+        | TaskState::Failed { .. }
+        | TaskState::Skipped { .. }
+        | TaskState::Cancelled => false,
+    }
+}
+
 /// The task so many places further; the first or last one when nothing is chosen. Stops at the ends.
 pub fn step(names: &[TaskName], current: Option<&TaskName>, by: isize) -> Option<TaskName> {
     let last = names.len().checked_sub(1)?;
@@ -43,7 +70,7 @@ pub fn step(names: &[TaskName], current: Option<&TaskName>, by: isize) -> Option
 
 #[cfg(test)]
 mod tests {
-    use domain::run::{Attempt, AttemptState, TaskState};
+    use domain::run::{Attempt, AttemptState};
     use domain::time::Timestamp;
 
     use super::*;

@@ -7,31 +7,23 @@ use leptos::prelude::*;
 
 use crate::{
     canvas::{NodeStatus, WatchCanvas},
-    run_view::{said, selection::Selection, watch::Watch},
+    run_view::{rounds, said, selection::Selection, watch::Watch},
 };
 
 /// The graph.
 #[component]
 pub fn Graph(watch: Watch, selection: Selection) -> impl IntoView {
     let drawing = watch.drawing.get_value();
-    let selected = RwSignal::new(
-        selection
-            .shown
-            .get_untracked()
-            .map(|task| node_of(watch, &task)),
-    );
+    let selected = RwSignal::new(selection.shown.get_untracked().map(|task| node_of(&task)));
     Effect::new(move |_| {
-        let node = selection.shown.get().map(|task| node_of(watch, &task));
+        let node = selection.shown.get().map(|task| node_of(&task));
         if selected.with_untracked(|selected| *selected != node) {
             selected.set(node);
         }
     });
     Effect::new(move |_| {
         let node = selected.get();
-        let shown = selection
-            .shown
-            .get_untracked()
-            .map(|task| node_of(watch, &task));
+        let shown = selection.shown.get_untracked().map(|task| node_of(&task));
         if node == shown {
             return;
         }
@@ -55,26 +47,23 @@ pub fn Graph(watch: Watch, selection: Selection) -> impl IntoView {
     }
 }
 
-fn node_of(watch: Watch, task: &TaskName) -> String {
-    watch.peek(|run| {
-        run.tasks
-            .get(task)
-            .map_or_else(|| task.to_string(), |task| task.node.to_string())
-    })
+/// The node of the graph that a task belongs to: for one inside a round, the map or loop.
+fn node_of(task: &TaskName) -> String {
+    rounds::root(task.as_str()).to_owned()
 }
 
 /// The state of each node: changes when a task does, and each second while a task's time goes on.
 fn statuses(watch: Watch) -> Signal<Arc<HashMap<String, NodeStatus>>> {
-    let ticks =
-        Memo::new(move |_| watch.whole(|run| run.tasks.values().any(|task| goes_on(&task.state))));
+    let ticks = Memo::new(move |_| {
+        watch.whole(|run| rounds::top(run).any(|(_, task)| goes_on(&task.state)))
+    });
     let second = Memo::new(move |_| ticks.get().then(|| watch.now.get().0.div_euclid(1_000)));
     let statuses = Memo::new(move |_| {
         second.track();
         let now = watch.now.get_untracked();
         let nodes = watch.whole(|run| {
-            run.tasks
-                .values()
-                .map(|task| {
+            rounds::top(run)
+                .map(|(_, task)| {
                     let agent = task
                         .attempts
                         .last()
@@ -99,6 +88,7 @@ fn goes_on(state: &TaskState) -> bool {
         TaskState::Assigned { .. } | TaskState::Running { .. } | TaskState::Waiting { .. } => true,
         TaskState::Blocked
         | TaskState::Ready { .. }
+        | TaskState::Unknown { .. }
         | TaskState::Succeeded { .. }
         | TaskState::Failed { .. }
         | TaskState::Skipped { .. }

@@ -1,15 +1,17 @@
-//! The head of the page: which run, how it stands, what it took, and what can be done about it.
+//! The head of the page: which run, how it stands, what it took, what it belongs to.
 
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
-    api,
-    components::{
-        Badge, Button, ButtonLook, CopyId, Dialog, ErrorView, Glyph, RelativeTime, RunDialog,
-        StatusBadge, use_toasts,
+    components::{Badge, Button, ButtonLook, CopyId, RelativeTime, StatusBadge},
+    run_view::{
+        bars,
+        controls::Controls,
+        focus, said,
+        selection::{Selection, escape},
+        watch::Watch,
     },
-    run_view::{bars, said, selection::Selection, watch::Watch},
     words,
 };
 
@@ -29,7 +31,8 @@ pub fn Header(watch: Watch, selection: Selection) -> impl IntoView {
                 </Show>
             </div>
             <Figures watch/>
-            <Actions watch selection/>
+            <Asking watch selection/>
+            <Controls watch selection/>
         </header>
     }
 }
@@ -67,82 +70,58 @@ fn Figures(watch: Watch) -> impl IntoView {
                 <dd>"by " {by} ", " <RelativeTime at/></dd>
             </div>
             <div><dt>"Version"</dt><dd class="number">{version}</dd></div>
+            <Family watch/>
             <div><dt>"Run"</dt><dd><CopyId id=watch.id.to_string()/></dd></div>
         </dl>
     }
 }
 
+/// The run that this one is a part of, or was made from.
 #[component]
-fn Actions(watch: Watch, selection: Selection) -> impl IntoView {
-    let live = Memo::new(move |_| watch.run(|run| !run.state.is_final()));
-    let asks_to_cancel = RwSignal::new(false);
-    let asks_to_run = RwSignal::new(false);
-    // What this run was given stands in the form at first.
-    let inputs = watch.peek(|run| {
-        let mut inputs = watch.drawing.with_value(|drawing| drawing.inputs.clone());
-        for spec in &mut inputs {
-            if let Some(given) = run.input.get(&spec.name) {
-                spec.default = Some(given.clone());
-            }
-        }
-        inputs
+fn Family(watch: Watch) -> impl IntoView {
+    let (parent, only) = watch.peek(|run| (run.parent.clone(), run.only.clone()));
+    let link = parent.map(|parent| {
+        let (words, address) = match parent.task {
+            Some(task) => (
+                "Part of",
+                format!("/runs/{}?task={}", parent.run, escape(task.as_str())),
+            ),
+            None => ("Made from", format!("/runs/{}", parent.run)),
+        };
+        // Ids begin with their time: it is the end that tells them apart.
+        let id = parent.run.to_string();
+        let short = id.rsplit('-').next().unwrap_or(&id).to_owned();
+        view! { <div><dt>{words}</dt><dd><A href=address>"run " {short}</A></dd></div> }
     });
-    let name = watch.peek(|run| run.workflow_name.clone());
-    view! {
-        <div class="run-actions">
-            <Show when=move || live.get()>
-                <FollowButton selection/>
-            </Show>
-            <Button icon=Glyph::Retry on_press=move |()| asks_to_run.set(true)>"Run again"</Button>
-            <Show when=move || live.get()>
-                <Button look=ButtonLook::Danger icon=Glyph::Stop on_press=move |()| asks_to_cancel.set(true)>"Cancel"</Button>
-            </Show>
-        </div>
-        <RunDialog open=asks_to_run workflow=Some(watch.workflow) inputs=inputs name=name/>
-        <CancelDialog watch open=asks_to_cancel/>
-    }
+    let only =
+        only.map(|task| view! { <div><dt>"Only step"</dt><dd>{task.to_string()}</dd></div> });
+    (link, only)
 }
 
-#[component]
-fn FollowButton(selection: Selection) -> impl IntoView {
-    view! {
-        <button
-            type="button"
-            class="button"
-            data-look="plain"
-            title="Show whichever task began last (f)"
-            aria-pressed=move || if selection.follows() { "true" } else { "false" }
-            on:click=move |_| selection.follow(!selection.follows())
-        >
-            "Follow"
-        </button>
-    }
-}
+/// Most tasks that are named where they wait for a person.
+const MOST_NAMED: usize = 4;
 
-/// Asks before a run is stopped, by its name.
+/// Tasks that wait for a person, each with the way there.
 #[component]
-fn CancelDialog(watch: Watch, open: RwSignal<bool>) -> impl IntoView {
-    let name = watch.peek(|run| run.workflow_name.clone());
-    let toasts = use_toasts();
-    let cancelling = Action::new(move |(): &()| async move {
-        let answer = api::cancel_run(watch.id).await;
-        if answer.is_ok() {
-            toasts.say("The run was cancelled.");
-            let _gone = open.try_set(false);
-        }
-        answer
+fn Asking(watch: Watch, selection: Selection) -> impl IntoView {
+    let asking = Memo::new(move |_| {
+        watch.whole(|run| {
+            let asking = focus::asking(run).take(MOST_NAMED + 1);
+            asking
+                .map(|(name, task)| (name.clone(), task.title.clone()))
+                .collect::<Vec<_>>()
+        })
     });
-    let failed = move || cancelling.value().get().and_then(Result::err);
+    let button = move |(name, title): (domain::id::TaskName, String)| {
+        view! { <Button look=ButtonLook::Quiet on_press=move |()| selection.choose(Some(name.clone()))>{title}</Button> }
+    };
     view! {
-        <Dialog title=format!("Cancel {name}?") open>
-            <p>"Tasks at work stop at once. What is done stays, and what was spent is spent."</p>
-            {move || failed().map(|error| view! { <ErrorView error/> })}
-            <div class="form-actions">
-                <Button on_press=move |()| open.set(false)>"Let it run"</Button>
-                <Button look=ButtonLook::Danger busy=cancelling.pending() on_press=move |()| {
-                    cancelling.dispatch(());
-                }>"Cancel the run"</Button>
-            </div>
-        </Dialog>
+        <Show when=move || !asking.read().is_empty()>
+            <p class="run-asking" data-status="waiting" role="status">
+                "Waits for you: "
+                {move || asking.get().into_iter().take(MOST_NAMED).map(button).collect_view()}
+                {move || (asking.read().len() > MOST_NAMED).then_some("and more")}
+            </p>
+        </Show>
     }
 }

@@ -1,6 +1,6 @@
 //! What a task was given: prompt and instructions of an agent, or what another kind of step reads.
 
-use domain::{id::TaskName, run::TaskState};
+use domain::{graph::Drawing, id::TaskName, run::TaskState};
 use leptos::prelude::*;
 use serde_json::{Map, Value};
 
@@ -9,6 +9,7 @@ use crate::{
     run_view::{
         data::{JsonView, ValueView, pretty},
         panel::Shown,
+        rounds,
         selection::Selection,
     },
 };
@@ -59,8 +60,11 @@ fn Given(input: Value) -> impl IntoView {
 /// What a step that no agent does is made from: its own keys, and the tasks before it.
 #[component]
 fn Reads(shown: Shown, selection: Selection) -> impl IntoView {
-    let (keys, before) = shown.watch.drawing.with_value(|drawing| {
-        let node = shown.task(|task| task.node.to_string());
+    let name = shown.name.get_value();
+    let read = |drawing: &Drawing| {
+        let node = shown
+            .task(|task| Some(task.node.to_string()))
+            .unwrap_or_default();
         let keys = drawing
             .node(&node)
             .map(|node| node.keys.clone())
@@ -69,10 +73,15 @@ fn Reads(shown: Shown, selection: Selection) -> impl IntoView {
             .edges
             .iter()
             .filter(|edge| edge.target().0 == node)
-            .map(|edge| edge.source().0.to_owned())
+            .map(|edge| format!("{}{}", rounds::prefix(name.as_str()), edge.source().0))
             .collect();
         (keys, before)
-    });
+    };
+    let (keys, before) = shown
+        .watch
+        .drawing
+        .with_value(|drawing| rounds::within(drawing, name.as_str(), read))
+        .unwrap_or_default();
     let before = before
         .iter()
         .filter_map(|node| TaskName::parse(node).ok())

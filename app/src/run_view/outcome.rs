@@ -60,11 +60,16 @@ pub fn RunPanel(watch: Watch, selection: Selection, tab: RwSignal<RunTab>) -> im
 fn Outcome(watch: Watch, selection: Selection) -> impl IntoView {
     let state = Memo::new(move |_| watch.run(|run| run.state.clone()));
     let progress = Memo::new(move |_| watch.whole(said::progress));
-    move || match state.get() {
+    move || {
+        match state.get() {
         RunState::Queued => {
             view! { <p class="muted">"Accepted. It begins as soon as the server gets to it."</p> }
                 .into_any()
         }
+        RunState::Paused { by } => view! {
+            <p>{format!("Held by {by}: what was under way ends, nothing starts. ")} {progress} "."</p>
+        }
+        .into_any(),
         RunState::Running => view! {
             <p class="muted">"The output appears here when the run is done. " {progress} "."</p>
             <p class="muted">"Select a task to watch it, or follow the newest one with Follow."</p>
@@ -80,6 +85,7 @@ fn Outcome(watch: Watch, selection: Selection) -> impl IntoView {
         RunState::Cancelled { by } => {
             view! { <p>{format!("Cancelled by {by}. ")} {progress} "."</p> }.into_any()
         }
+    }
     }
 }
 

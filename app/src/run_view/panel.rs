@@ -1,15 +1,17 @@
 //! The right side while a task is shown: its head, and its tabs.
 
 use domain::{
-    id::TaskName,
+    id::{NodeId, TaskName},
     run::{Attempt, Task, TaskState},
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
-    components::{Glyph, IconButton, StatusGlyph},
+    components::{Button, Glyph, IconButton, StatusGlyph},
     run_view::{
+        again::{AgainDialog, AloneDialog},
+        answering::Answering,
         attempts::Attempts,
         bars::attempt_status,
         data::{JsonView, ValueView, pretty},
@@ -146,8 +148,9 @@ fn TaskHead(shown: Shown, selection: Selection) -> impl IntoView {
         };
         shown.watch.drawing.with_value(|drawing| {
             shown.watch.whole(|run| {
-                let task = shown.name.with_value(|name| run.tasks.get(name))?;
-                said::why(run, drawing, task, now)
+                shown
+                    .name
+                    .with_value(|name| said::why(run, drawing, name, now))
             })
         })
     });
@@ -163,8 +166,45 @@ fn TaskHead(shown: Shown, selection: Selection) -> impl IntoView {
             </div>
             <TaskFigures shown/>
             {move || why.get().map(|why| view! { <p class="why">{why}</p> })}
+            <Child shown/>
+            <Answering shown/>
+            <StepMoves shown/>
         </header>
     }
+}
+
+/// The child run of the task, with the way there.
+#[component]
+fn Child(shown: Shown) -> impl IntoView {
+    let child = Memo::new(move |_| shown.task(|task| task.child));
+    move || {
+        child.get().map(|child| {
+            view! { <p class="child-run">"Its child run: " <A href=format!("/runs/{child}")>{child.to_string()}</A></p> }
+        })
+    }
+}
+
+/// What can be done with a step once the run is over. Steps inside of rounds go with their map or loop.
+#[component]
+fn StepMoves(shown: Shown) -> impl IntoView {
+    let over = Memo::new(move |_| shown.watch.run(|run| run.state.is_final()));
+    let (again, alone) = (RwSignal::new(false), RwSignal::new(false));
+    let node = shown
+        .name
+        .with_value(|name| NodeId::parse(name.as_str()).ok());
+    node.map(|node| {
+        let (from, only) = (node.clone(), node);
+        view! {
+            <Show when=move || over.get()>
+                <div class="step-moves">
+                    <Button icon=Glyph::Retry on_press=move |()| again.set(true)>"Run again from here"</Button>
+                    <Button icon=Glyph::Play on_press=move |()| alone.set(true)>"Run this step alone"</Button>
+                </div>
+            </Show>
+            <AgainDialog watch=shown.watch open=again from=Some(from)/>
+            <AloneDialog watch=shown.watch open=alone node=only/>
+        }
+    })
 }
 
 #[component]
@@ -246,7 +286,8 @@ fn Output(shown: Shown) -> impl IntoView {
             | TaskState::Ready { .. }
             | TaskState::Assigned { .. }
             | TaskState::Running { .. }
-            | TaskState::Waiting { .. },
+            | TaskState::Waiting { .. }
+            | TaskState::Unknown { .. },
         ) => view! { <p class="muted">"There is no output yet. It appears here when the task is done."</p> }.into_any(),
         Some(TaskState::Skipped { .. } | TaskState::Cancelled) | None => {
             view! { <p class="muted">"There is no output: the task was never finished."</p> }.into_any()

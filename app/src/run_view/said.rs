@@ -2,12 +2,16 @@
 
 use domain::{
     graph::{Drawing, DrawnNode},
-    run::{Run, SkipReason, Task, TaskState, Tokens, Waiting},
+    id::TaskName,
+    run::{Run, SkipReason, Task, TaskState, Tokens},
     time::Timestamp,
 };
 use serde_json::Value;
 
-use crate::words;
+use crate::{
+    run_view::{focus, rounds, waits},
+    words,
+};
 
 /// Who may do a node, in words: `an agent with: review`, `the agent Ada`.
 pub fn who(node: Option<&DrawnNode>) -> String {
@@ -31,14 +35,15 @@ pub fn who(node: Option<&DrawnNode>) -> String {
 }
 
 /// Titles of the tasks before this one that are not at their end.
-pub fn awaited(run: &Run, drawing: &Drawing, task: &Task) -> Vec<String> {
+pub fn awaited(run: &Run, drawing: &Drawing, name: &TaskName, task: &Task) -> Vec<String> {
+    let round = rounds::prefix(name.as_str());
     let before = drawing
         .edges
         .iter()
         .filter(|edge| edge.target().0 == task.node.as_str())
         .map(|edge| edge.source().0);
     let mut titles: Vec<String> = before
-        .filter_map(|node| run.tasks.get(node))
+        .filter_map(|node| run.tasks.get(format!("{round}{node}").as_str()))
         .filter(|before| !before.state.is_settled())
         .map(|before| before.title.clone())
         .collect();
@@ -47,10 +52,14 @@ pub fn awaited(run: &Run, drawing: &Drawing, task: &Task) -> Vec<String> {
 }
 
 /// Why a task is where it is, where that needs a sentence; `None` where its state says it all.
-pub fn why(run: &Run, drawing: &Drawing, task: &Task, now: Timestamp) -> Option<String> {
+pub fn why(run: &Run, drawing: &Drawing, name: &TaskName, now: Timestamp) -> Option<String> {
+    let task = run.tasks.get(name)?;
     match &task.state {
         TaskState::Blocked => {
-            let before = awaited(run, drawing, task);
+            let before = rounds::within(drawing, name.as_str(), |drawing| {
+                awaited(run, drawing, name, task)
+            })
+            .unwrap_or_default();
             Some(if run.state.is_final() {
                 "Was never reached: the run ended before.".to_owned()
             } else if before.is_empty() {
@@ -61,25 +70,30 @@ pub fn why(run: &Run, drawing: &Drawing, task: &Task, now: Timestamp) -> Option<
         }
         TaskState::Ready { .. } => Some(format!(
             "Waits for {}.",
-            who(drawing.node(task.node.as_str()))
+            rounds::within(drawing, name.as_str(), |drawing| {
+                who(drawing.node(task.node.as_str()))
+            })
+            .unwrap_or_else(|| who(None))
         )),
         TaskState::Assigned { .. } => Some("Is being taken up by its agent.".to_owned()),
-        TaskState::Waiting {
-            reason: Waiting::Timer,
-            until,
-        } => Some(match until {
-            Some(until) if *until > now => {
-                format!("Next try in {}.", words::elapsed(until.ms_since(now) + 999))
-            }
-            Some(_) | None => "The next try begins at any moment.".to_owned(),
-        }),
+        TaskState::Waiting { reason, until } => Some(waits::sentence(task, *reason, *until, now)),
         TaskState::Skipped {
             reason: SkipReason::NotTaken,
         } => Some("Was not needed: no way that leads here was taken.".to_owned()),
         TaskState::Skipped {
             reason: SkipReason::Disabled,
         } => Some("Was passed over: the step is disabled in the workflow.".to_owned()),
+        TaskState::Skipped {
+            reason: SkipReason::NotAsked,
+        } => Some("Was left out: this run is one of a single other step.".to_owned()),
         TaskState::Cancelled => Some("Was stopped together with its run.".to_owned()),
+        TaskState::Unknown { .. } => Some(
+            "Was cut off, and may have happened or not. It must not happen twice, so a person decides."
+                .to_owned(),
+        ),
+        TaskState::Succeeded { .. } if task.reused => {
+            Some("Its result was taken over: the step was not done again.".to_owned())
+        }
         TaskState::Running { .. } | TaskState::Succeeded { .. } | TaskState::Failed { .. } => None,
     }
 }
@@ -117,18 +131,8 @@ pub fn tokens_in_detail(tokens: Tokens) -> String {
 pub fn note(task: &Task, now: Timestamp) -> String {
     let waits = match &task.state {
         TaskState::Ready { .. } => Some("waits for an agent".to_owned()),
-        TaskState::Waiting {
-            reason: Waiting::Timer,
-            until,
-        } => {
-            let left = until
-                .map(|until| until.ms_since(now))
-                .filter(|left| *left > 0);
-            Some(left.map_or_else(
-                || "tries again".to_owned(),
-                |left| format!("again in {}", words::elapsed(left + 999)),
-            ))
-        }
+        TaskState::Waiting { reason, until } => Some(waits::short(task, *reason, *until, now)),
+        TaskState::Unknown { .. } => Some("waits for you".to_owned()),
         TaskState::Blocked
         | TaskState::Assigned { .. }
         | TaskState::Running { .. }
@@ -137,9 +141,11 @@ pub fn note(task: &Task, now: Timestamp) -> String {
         | TaskState::Skipped { .. }
         | TaskState::Cancelled => None,
     };
+    let rounds = (task.rounds > 0).then(|| words::plural(task.rounds.into(), "round", "rounds"));
     let cost = task.cost().filter(|cost| cost.0 > 0).map(words::money);
     let parts = [
         waits.or_else(|| took(task, now)),
+        rounds,
         tokens(task.tokens()),
         cost,
     ];
@@ -189,11 +195,7 @@ pub fn cost(run: &Run) -> String {
 /// What a run is about to the reader: `3 of 5 done, 1 running`.
 pub fn progress(run: &Run) -> String {
     let all = run.tasks.len() as u64;
-    let settled = run
-        .tasks
-        .values()
-        .filter(|task| task.state.is_settled())
-        .count() as u64;
+    let settled = u64::from(run.totals.settled);
     let at_work = run
         .tasks
         .values()
@@ -204,15 +206,17 @@ pub fn progress(run: &Run) -> String {
         words::count(settled),
         words::plural(all, "task", "tasks")
     );
-    if at_work > 0 {
-        format!("{done}, {} running", words::count(at_work))
-    } else {
-        done
-    }
+    let asking = focus::asking(run).count() as u64;
+    let parts = [(at_work, "running"), (asking, "waiting for you")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!(", {} {what}", words::count(count)));
+    std::iter::once(done).chain(parts).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::run::{Attempt, AttemptState, Waiting};
     use expect_test::{Expect, expect};
     use serde_json::json;
 
@@ -237,8 +241,8 @@ mod tests {
         for events in 0..=log().len() {
             let run = state_after(events);
             let now = Timestamp(1_500 + 1_000 * events as i64);
+            let why = why(&run, &drawing(), &name(task), now).unwrap_or_default();
             let task = &run.tasks[&name(task)];
-            let why = why(&run, &drawing(), task, now).unwrap_or_default();
             let line = [task.state.name(), &note(task, now), &why].join(" | ");
             if said.last() != Some(&line) {
                 said.push(line);
@@ -277,6 +281,48 @@ mod tests {
             running | 1 s | 
             succeeded | 2.0 s | "#]],
         );
+    }
+
+    #[test]
+    fn a_task_says_what_it_waits_for() {
+        let mut said = Vec::new();
+        for (kind, reason, until) in [
+            ("approval", Waiting::Approval, None),
+            ("approval", Waiting::Approval, Some(61_000)),
+            ("workflow", Waiting::Run, None),
+            ("agent", Waiting::Provider, Some(31_000)),
+            ("agent", Waiting::Timer, Some(3_000)),
+            ("wait", Waiting::Timer, Some(3_000)),
+            ("wait", Waiting::Timer, Some(500)),
+        ] {
+            let mut run = state_after(0);
+            let task = &mut run.tasks[&name("plan")];
+            task.kind = kind.into();
+            task.attempts.push(Attempt {
+                number: 1,
+                agent: None,
+                state: AttemptState::Running,
+                started_at: Timestamp(0),
+                ended_at: None,
+                turns: Vec::new(),
+            });
+            task.state = TaskState::Waiting {
+                reason,
+                until: until.map(Timestamp),
+            };
+            let why = why(&run, &drawing(), &name("plan"), Timestamp(1_000)).unwrap_or_default();
+            let note = note(&run.tasks[&name("plan")], Timestamp(1_000));
+            said.push(format!("{note} | {why}"));
+        }
+        expect![[r"
+            waits for you | Waits for a person's answer.
+            waits for you, 1 min 00 s left | Waits for a person's answer, for 1 min 00 s more at most.
+            waits for its run | Waits for the end of its child run.
+            again in 30 s | The provider asked for a longer wait. Next try in 30 s.
+            again in 2 s | Next try in 2 s.
+            2 s left | Goes on in 2 s.
+            goes on | Goes on at any moment."]]
+        .assert_eq(&said.join("\n"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The one selection that graph, list and panel share, with its copy in the address (`?task=`), so that
 //! reload, back and a link to a task all work.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use domain::id::TaskName;
 use leptos::prelude::*;
 use leptos_router::{
@@ -10,6 +12,7 @@ use leptos_router::{
 
 use crate::run_view::{
     focus::{self, Focus},
+    rounds::{self, Row},
     watch::Watch,
 };
 
@@ -20,6 +23,10 @@ pub struct Selection {
     focus: RwSignal<Focus>,
     /// The task that is shown, chosen or followed.
     pub shown: Memo<Option<TaskName>>,
+    /// Maps and loops whose rounds are in the list.
+    open: RwSignal<BTreeSet<TaskName>>,
+    /// The rows of the list.
+    pub rows: Memo<Arc<Vec<Row>>>,
     write: Callback<Option<TaskName>>,
 }
 
@@ -44,6 +51,7 @@ impl Selection {
                     return None;
                 }
                 focus::newest_at_work(run)
+                    .or_else(|| focus::asking(run).next().map(|(name, _)| name))
                     .cloned()
                     .or_else(|| last.cloned().flatten())
             }),
@@ -56,6 +64,16 @@ impl Selection {
                 None if chosen => focus.set(Focus::Overview),
                 None => {}
             }
+        });
+        let open = RwSignal::new(BTreeSet::new());
+        if let Focus::Task(task) = focus.get_untracked() {
+            open.set(rounds::owners(&task).into_iter().collect());
+        }
+        // Tasks come to be with each round, and with nothing else.
+        let count = Memo::new(move |_| watch.whole(|run| run.tasks.len()));
+        let rows = Memo::new(move |_| {
+            count.track();
+            watch.run(|run| Arc::new(open.with(|open| rounds::rows(run, open))))
         });
         let navigate = use_navigate();
         let write = Callback::new(move |task: Option<TaskName>| {
@@ -76,6 +94,8 @@ impl Selection {
             watch,
             focus,
             shown,
+            open,
+            rows,
             write,
         }
     }
@@ -92,6 +112,10 @@ impl Selection {
 
     /// A person chose a task, or nothing.
     pub fn choose(self, task: Option<TaskName>) {
+        let closed: Vec<TaskName> = task.as_ref().map(rounds::owners).unwrap_or_default();
+        if closed.iter().any(|owner| !self.is_open(owner)) {
+            self.open.update(|open| open.extend(closed));
+        }
         set_if_new(
             self.focus,
             task.clone().map_or(Focus::Overview, Focus::Task),
@@ -109,11 +133,48 @@ impl Selection {
         }
     }
 
+    /// Whether the rounds of a task are in the list.
+    pub fn is_open(self, task: &TaskName) -> bool {
+        self.open.with(|open| open.contains(task))
+    }
+
+    /// Puts the rounds of a task into the list, or takes them out.
+    pub fn fold(self, task: &TaskName, open: bool) {
+        self.open.update(|known| {
+            if open {
+                known.insert(task.clone());
+            } else {
+                known.remove(task);
+            }
+        });
+    }
+
+    /// Opens the task that is shown, or closes it or what is around it.
+    pub fn fold_shown(self, open: bool) {
+        let Some(shown) = self.shown.get_untracked() else {
+            return;
+        };
+        let folds = self.watch.peek(|run| {
+            run.tasks
+                .get(&shown)
+                .is_some_and(|task| task.body.is_some())
+        });
+        if folds && untrack(|| self.is_open(&shown)) != open {
+            self.fold(&shown, open);
+        } else if !open && let Some(owner) = rounds::owners(&shown).into_iter().next() {
+            self.fold(&owner, false);
+            self.choose(Some(owner));
+        }
+    }
+
     /// Chooses the task so many places further.
     pub fn step(self, by: isize) {
-        let next = self.watch.peek(|run| {
-            let names: Vec<_> = run.tasks.keys().cloned().collect();
-            focus::step(&names, self.shown.get_untracked().as_ref(), by)
+        let next = self.rows.with_untracked(|rows| {
+            let names: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
+            let shown = self.shown.get_untracked();
+            // From a task that is folded away, the way goes on from what is around it.
+            let place = shown.and_then(|shown| rounds::place(rows, &shown));
+            focus::step(&names, place.and_then(|place| names.get(place)), by)
         });
         if next.is_some() {
             self.choose(next);
@@ -135,7 +196,7 @@ fn set_if_new(focus: RwSignal<Focus>, new: Focus) {
 }
 
 /// A task name as it stands in an address. Names hold only visible ASCII; these alone mean something there.
-fn escape(name: &str) -> String {
+pub fn escape(name: &str) -> String {
     name.chars()
         .map(|c| match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '.' => c.to_string(),

@@ -6,7 +6,7 @@ use domain::{
     id::{AgentId, NodeId, RunId, TaskName, WorkflowId},
     run::{
         CostIs, FinishReason, Run, RunEvent, RunState, Task, TaskError, TaskEvent, TaskState,
-        ToolCall, TurnRecord, Waiting,
+        ToolCall, Totals, TurnRecord, Waiting,
     },
     time::Timestamp,
 };
@@ -41,6 +41,12 @@ pub fn blocked(node: &str) -> Task {
         input: None,
         state: TaskState::Blocked,
         attempts: Vec::new(),
+        counted_from: 0,
+        answer: None,
+        child: None,
+        rounds: 0,
+        body: None,
+        reused: false,
     }
 }
 
@@ -58,6 +64,11 @@ pub fn queued() -> Run {
         created_at: Timestamp(1_000),
         started_at: None,
         ended_at: None,
+        active_since: None,
+        parent: None,
+        depth: 0,
+        only: None,
+        totals: Totals::default(),
         last_seq: 10,
         last_run_seq: 1,
         tasks: ["plan", "build"]
@@ -131,6 +142,7 @@ pub fn log() -> Vec<Event> {
                 attempt: 2,
                 reason: Waiting::Timer,
                 until: Some(Timestamp(8_000)),
+                child_run_id: None,
             },
         ),
         task(
@@ -150,6 +162,7 @@ pub fn log() -> Vec<Event> {
                 model: "rehearsal:default".into(),
                 simulated: true,
                 resumed: false,
+                messages: Vec::new(),
             },
         ),
         task(

@@ -6,9 +6,10 @@ use domain::id::TaskName;
 use leptos::{ev, html, prelude::*};
 
 use crate::{
-    components::StatusGlyph,
+    components::{Glyph, Icon, StatusGlyph},
     run_view::{
         bars::{self, Axis, Segment},
+        rounds::{self, Row},
         said,
         selection::Selection,
         watch::Watch,
@@ -33,14 +34,13 @@ fn first_mounted(scrolled_px: i32) -> usize {
 #[component]
 pub fn Tasks(watch: Watch, selection: Selection) -> impl IntoView {
     let list = NodeRef::<html::Div>::new();
-    let names = Memo::new(move |_| watch.run(|run| run.tasks.keys().cloned().collect::<Vec<_>>()));
-    let count = move || names.with(Vec::len);
+    let all = selection.rows;
+    let count = move || all.with(|rows| rows.len());
     let scrolled = RwSignal::new(0);
     let first = Memo::new(move |_| first_mounted(scrolled.get()));
     let rows = move || {
-        names.with(|names| {
-            names
-                .iter()
+        all.with(|rows| {
+            rows.iter()
                 .cloned()
                 .enumerate()
                 .skip(first.get())
@@ -48,19 +48,17 @@ pub fn Tasks(watch: Watch, selection: Selection) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     };
-    let place =
-        move |task: &TaskName| names.with(|names| names.iter().position(|name| name == task));
+    let place = Memo::new(move |_| {
+        let shown = selection.shown.get()?;
+        all.with(|rows| rounds::place(rows, &shown))
+    });
     Effect::new(move |_| {
-        if let (Some(list), Some(place)) =
-            (list.get(), selection.shown.get().as_ref().and_then(place))
-        {
+        if let (Some(list), Some(place)) = (list.get(), place.get()) {
             reveal(&list, place);
         }
     });
     let active = move || {
-        let place = selection
-            .shown
-            .with(|shown| shown.as_ref().and_then(place))?;
+        let place = place.get()?;
         (first.get()..first.get() + MOUNTED)
             .contains(&place)
             .then(|| format!("task-{place}"))
@@ -79,8 +77,8 @@ pub fn Tasks(watch: Watch, selection: Selection) -> impl IntoView {
                 on:keydown=move |event| move_by_key(selection, &event, count())
             >
                 <div class="task-rows" role="presentation" style=move || format!("height:{}px", count() * ROW_PX)>
-                    <For each=rows key=|(_, name)| name.clone() let:row>
-                        <TaskRow watch selection place=row.0 name=row.1 count=count()/>
+                    <For each=rows key=|(place, row)| (*place, row.name.clone()) let:row>
+                        <TaskRow watch selection place=row.0 row=row.1 count=count() chosen=place/>
                     </For>
                 </div>
             </div>
@@ -124,6 +122,14 @@ fn move_by_key(selection: Selection, event: &ev::KeyboardEvent, count: usize) {
         "ArrowUp" => -1,
         "PageDown" => 10,
         "PageUp" => -10,
+        "ArrowRight" => {
+            event.prevent_default();
+            return selection.fold_shown(true);
+        }
+        "ArrowLeft" => {
+            event.prevent_default();
+            return selection.fold_shown(false);
+        }
         "Home" => -all,
         "End" => all,
         _ => return,
@@ -160,9 +166,17 @@ fn TaskRow(
     watch: Watch,
     selection: Selection,
     place: usize,
-    name: TaskName,
+    row: Row,
     count: usize,
+    /// The row of the task that is shown.
+    chosen: Memo<Option<usize>>,
 ) -> impl IntoView {
+    let Row {
+        name,
+        depth,
+        round,
+        folds,
+    } = row;
     let name = StoredValue::new(name);
     let task = move |read: fn(&domain::run::Task) -> String| {
         Memo::new(move |_| {
@@ -202,11 +216,7 @@ fn TaskRow(
         .map(|agent| watch.agent_name(agent))
         .unwrap_or_default()
     });
-    let selected = Memo::new(move |_| {
-        selection
-            .shown
-            .with(|shown| name.with_value(|name| shown.as_ref() == Some(name)))
-    });
+    let selected = Memo::new(move |_| chosen.get() == Some(place));
     view! {
         <div
             class="task-row"
@@ -217,11 +227,13 @@ fn TaskRow(
             aria-selected=move || if selected.get() { "true" } else { "false" }
             aria-posinset=place + 1
             aria-setsize=count
-            style=format!("top:{}px", place * ROW_PX)
+            style=format!("top:{}px;--depth:{depth}", place * ROW_PX)
             on:click=move |_| selection.choose(Some(name.get_value()))
         >
             <span class="task-title">
+                {folds.then(|| view! { <Fold watch selection name/> })}
                 <StatusGlyph status/>
+                {round.map(|round| view! { <span class="task-round number">{words::count(u64::from(round) + 1)}</span> })}
                 <span>{move || name.with_value(|name| watch.task(name, |task| task.title.clone()))}</span>
             </span>
             <span class="task-agent">{agent}</span>
@@ -230,6 +242,28 @@ fn TaskRow(
             <span class="task-cost number">{cost}</span>
             <Track watch name/>
         </div>
+    }
+}
+
+/// Opens and closes the rounds of a map or loop, and says how many were begun. The keyboard does the
+/// same with Right and Left: inside of an option of a list there can be no button.
+#[component]
+fn Fold(watch: Watch, selection: Selection, name: StoredValue<TaskName>) -> impl IntoView {
+    let open = Memo::new(move |_| name.with_value(|name| selection.is_open(name)));
+    let rounds = Memo::new(move |_| {
+        name.with_value(|name| watch.task(name, |task| task.rounds))
+            .unwrap_or_default()
+    });
+    let press = move |event: ev::MouseEvent| {
+        event.stop_propagation();
+        let wanted = !open.get_untracked();
+        name.with_value(|name| selection.fold(name, wanted));
+    };
+    view! {
+        <span class="fold" data-open=move || open.get().to_string() title="Rounds (Right, Left)" on:click=press>
+            <Icon glyph=Signal::derive(move || if open.get() { Glyph::Down } else { Glyph::Right })/>
+            <span class="number">{move || words::plural(rounds.get().into(), "round", "rounds")}</span>
+        </span>
     }
 }
 

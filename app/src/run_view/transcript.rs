@@ -125,7 +125,9 @@ fn end(shown: Shown) -> End {
                 let Some(attempt) = attempt.and_then(|number| task.attempt(number)) else {
                     // Failed or ended without a try.
                     return match &task.state {
-                        TaskState::Failed { error, .. } => End::Error(error.clone()),
+                        TaskState::Failed { error, .. } | TaskState::Unknown { error, .. } => {
+                            End::Error(error.clone())
+                        }
                         TaskState::Succeeded { output, .. } => End::Result(output.clone()),
                         TaskState::Blocked
                         | TaskState::Ready { .. }
@@ -139,7 +141,9 @@ fn end(shown: Shown) -> End {
                 match &attempt.state {
                     AttemptState::Assigned | AttemptState::Running => End::Nothing,
                     AttemptState::Cancelled => End::Cancelled,
-                    AttemptState::Failed { error } => End::Error(error.clone()),
+                    AttemptState::Failed { error } | AttemptState::Unknown { error } => {
+                        End::Error(error.clone())
+                    }
                     AttemptState::Succeeded => {
                         let last = attempt.records().last().map(|record| record.text.trim());
                         match task.state.output() {

@@ -1,6 +1,9 @@
 //! One model call: who answered, the answer while and after it is written, and the tools it called.
 
-use domain::run::{FinishReason, ToolCall, ToolOutcome, ToolResult, Turn, TurnRecord};
+use domain::{
+    message::{Message, Sender},
+    run::{FinishReason, ToolCall, ToolOutcome, ToolResult, Turn, TurnRecord},
+};
 use leptos::prelude::*;
 
 use crate::{
@@ -31,6 +34,7 @@ pub fn TurnView(shown: Shown, key: TurnKey) -> impl IntoView {
     view! {
         <article class="turn" aria-label=format!("Turn {number}")>
             <TurnHead turn number/>
+            <Mail turn/>
             {move || match record.get() {
                 Some(record) => view! { <Answer record/> }.into_any(),
                 None => view! { <Streaming shown key=key.get_value()/> }.into_any(),
@@ -68,6 +72,27 @@ fn TurnHead(turn: Memo<Option<Turn>>, number: u32) -> impl IntoView {
             <span class="turn-figures number">{figures}</span>
         </header>
     }
+}
+
+/// Messages that the agent was handed with the turn.
+#[component]
+fn Mail(turn: Memo<Option<Turn>>) -> impl IntoView {
+    let messages = Memo::new(move |_| {
+        turn.with(|turn| turn.as_ref().map(|turn| turn.messages.clone()))
+            .unwrap_or_default()
+    });
+    let message = |message: Message| {
+        let from = match message.from {
+            Sender::Person { name } | Sender::Agent { name, .. } => name,
+        };
+        view! {
+            <details class="said">
+                <summary>"Message from " {from}</summary>
+                <pre class="plain-text">{message.text}</pre>
+            </details>
+        }
+    };
+    move || messages.get().into_iter().map(message).collect_view()
 }
 
 /// `2.1 s · 240 tokens · $0.0042`

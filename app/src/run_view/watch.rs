@@ -287,6 +287,9 @@ impl Watch {
                 self.streams.update_value(|streams| streams.forget(&key));
             }
             TaskEvent::Ready { .. }
+            | TaskEvent::Opened { .. }
+            | TaskEvent::Answered { .. }
+            | TaskEvent::Unknown { .. }
             | TaskEvent::Started { .. }
             | TaskEvent::TurnStarted { .. }
             | TaskEvent::ToolCalled { .. }

@@ -1,7 +1,10 @@
 //! What the model is told: instructions, task, and what happened in the turns so far. Pure, so that an
 //! attempt that was cut is told the very same once more.
 
-use domain::run::{Turn, input::AttemptSpec};
+use domain::{
+    message::{Message, Sender},
+    run::{Turn, input::AttemptSpec},
+};
 
 use super::output::Form;
 use crate::llm::ChatMessage;
@@ -9,8 +12,13 @@ use crate::llm::ChatMessage;
 /// What a model hears about a tool that has no answer (which the loop does not let happen).
 const NO_RESULT: &str = "There is no result.";
 
-/// The conversation behind `turns`, all of them finished.
-pub fn messages(spec: &AttemptSpec, form: &Form, turns: &[Turn]) -> Vec<ChatMessage> {
+/// The conversation behind `turns`, all of them finished, and what the agent is handed with the next.
+pub fn messages(
+    spec: &AttemptSpec,
+    form: &Form,
+    turns: &[Turn],
+    handed: &[Message],
+) -> Vec<ChatMessage> {
     let mut messages = Vec::new();
     let orders: Vec<String> = [spec.instructions.trim().to_owned(), form.orders()]
         .into_iter()
@@ -22,6 +30,7 @@ pub fn messages(spec: &AttemptSpec, form: &Form, turns: &[Turn]) -> Vec<ChatMess
     messages.push(ChatMessage::User(spec.prompt.clone()));
     for turn in turns {
         let Some(record) = &turn.done else { continue };
+        messages.extend(mail(&turn.messages));
         messages.push(ChatMessage::Assistant {
             text: record.text.clone(),
             tool_calls: record.tool_calls.clone(),
@@ -50,7 +59,29 @@ pub fn messages(spec: &AttemptSpec, form: &Form, turns: &[Turn]) -> Vec<ChatMess
             )));
         }
     }
+    messages.extend(mail(handed));
     messages
+}
+
+/// Messages as the model reads them. Who wrote them stands before the text, and the text is no order:
+/// it may be of anybody.
+fn mail(messages: &[Message]) -> Option<ChatMessage> {
+    if messages.is_empty() {
+        return None;
+    }
+    let letters = messages.iter().map(|message| {
+        let from = match &message.from {
+            Sender::Person { name } => format!("the person {name}"),
+            Sender::Agent { name, .. } => format!("the agent {name}"),
+        };
+        let to = match &message.to_topic {
+            Some(topic) => format!(", to all at `{topic}`"),
+            None => String::new(),
+        };
+        format!("Message from {from}{to}:\n{}", message.text)
+    });
+    let letters: Vec<String> = letters.collect();
+    Some(ChatMessage::User(letters.join("\n\n")))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use domain::run::input::AttemptSpec;
 use expect_test::{Expect, expect};
 use serde_json::json;
 
-use self::stage::{Notebook, Stage, spec};
+pub use self::stage::Notebook;
+use self::stage::{Stage, spec};
 use super::*;
 use crate::llm::{
     Answer, ChatMessage, FinishReason, LlmError,
@@ -254,7 +255,7 @@ async fn what_cannot_begin_fails_before_any_call() {
     check(
         wrong(|spec| spec.tools = vec!["web".into()]).await,
         expect![
-            "failed, lasts: unknown_tool: There is no tool `web`. Known: note. Correct the tools of this step or of its agent."
+            "failed, lasts: unknown_tool: There is no tool `web`. Known: note, send_message. Correct the tools of this step or of its agent."
         ],
     );
     check(
@@ -365,4 +366,34 @@ async fn an_attempt_goes_on_from_its_last_finished_turn() {
             "cut behind {cut}:\n{lines}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
+    let message = |text: &str| Message {
+        id: 1,
+        from: domain::message::Sender::Person { name: "Eve".into() },
+        to_topic: None,
+        text: text.into(),
+    };
+    let stage = Stage::new([Script::Says(says("done"))]);
+    let waiting = vec![message("second")];
+    *stage.notebook.mailbox.lock().expect("not poisoned") = waiting;
+    let cut = domain::run::Turn {
+        number: 1,
+        model: "scripted:one".into(),
+        simulated: false,
+        started_at: domain::time::Timestamp(0),
+        done: None,
+        tools: Vec::new(),
+        messages: vec![message("first")],
+    };
+    let resumed = AttemptSpec {
+        turns: vec![cut],
+        ..spec()
+    };
+    stage.run(resumed).await;
+    let told = &stage.llm.asked()[0].messages;
+    let letters = "Message from the person Eve:\nfirst\n\nMessage from the person Eve:\nsecond";
+    assert_eq!(told.last(), Some(&ChatMessage::User(letters.into())));
 }

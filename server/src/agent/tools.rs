@@ -2,28 +2,43 @@
 //! failure become a sentence for the model, never a failed attempt.
 
 pub mod note;
+pub mod send_message;
 
 use std::{path::Path, sync::Arc};
 
-use domain::run::{ToolCall, ToolOutcome};
+use domain::run::{AttemptKey, ToolCall, ToolOutcome};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
+use super::Desk;
 use crate::llm::ToolSpec;
 
 /// The longest answer of a tool that a model is given.
 const MAX_OUTPUT_CHARS: usize = 20_000;
+
+/// What a tool has to work with.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    /// The agent's own directory; nothing outside of it may be touched.
+    pub workspace: &'a Path,
+    /// The attempt that uses the tool.
+    pub key: &'a AttemptKey,
+    /// Where messages are handed in.
+    pub desk: &'a dyn Desk,
+    /// Whether the agent is shown what it kept in other runs.
+    pub memory: bool,
+}
 
 /// One tool.
 pub trait Tool: Send + Sync {
     /// How models see it. Arguments that do not satisfy the schema never reach `run`.
     fn spec(&self) -> ToolSpec;
 
-    /// Does it. `workspace` is the agent's own directory, and nothing outside of it may be touched.
+    /// Does it.
     fn run<'a>(
         &'a self,
         arguments: Map<String, Value>,
-        workspace: &'a Path,
+        bench: &'a Bench<'a>,
     ) -> BoxFuture<'a, Result<String, ToolError>>;
 }
 
@@ -65,7 +80,7 @@ pub struct Tools {
 impl Default for Tools {
     fn default() -> Self {
         Self {
-            all: vec![Arc::new(note::Note)],
+            all: vec![Arc::new(note::Note), Arc::new(send_message::SendMessage)],
         }
     }
 }
@@ -95,11 +110,11 @@ impl Tools {
 }
 
 /// Runs a call of the model; its duration is for the caller to fill in.
-pub async fn run(tools: &[Arc<dyn Tool>], call: &ToolCall, workspace: &Path) -> ToolOutcome {
+pub async fn run(tools: &[Arc<dyn Tool>], call: &ToolCall, bench: &Bench<'_>) -> ToolOutcome {
     let found =
         find(tools, &call.name).and_then(|tool| Ok((tool, arguments(&**tool, &call.arguments)?)));
     let result = match found {
-        Ok((tool, arguments)) => tool.run(arguments, workspace).await,
+        Ok((tool, arguments)) => tool.run(arguments, bench).await,
         Err(error) => Err(error),
     };
     let failed = result.is_err();

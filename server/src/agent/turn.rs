@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     frame::Delta,
+    message::Message,
     run::{
         FinishReason, TaskError, Turn, TurnRecord,
         input::{AttemptSpec, Outcome},
@@ -18,7 +19,7 @@ use super::{
     AttemptContext, Over,
     output::Form,
     prompt,
-    tools::{self, Tool},
+    tools::{self, Bench, Tool},
 };
 use crate::llm::{Answer, ChatRequest, Chunk, LlmError, Resolved};
 
@@ -196,10 +197,13 @@ impl<'a> Work<'a> {
             model: model.clone(),
             simulated,
         };
-        self.context.desk.report(started).await?;
+        // What a call that was cut had been handed is handed out again with it.
+        let cut = self.spec.turns.iter().find(|turn| turn.number == number);
+        let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
+        messages.extend(self.context.desk.report(started).await?);
 
         let began = Instant::now();
-        let (answer, first_token_ms) = self.call(number, began).await?;
+        let (answer, first_token_ms) = self.call(number, began, &messages).await?;
         let record = TurnRecord {
             provider: self.model.provider.clone(),
             model: answer.model,
@@ -229,15 +233,21 @@ impl<'a> Work<'a> {
             started_at: Timestamp::default(),
             done: Some(record),
             tools: Vec::new(),
+            messages,
         });
         Ok(())
     }
 
     /// One call of the model, its text shown as it comes. With it, how long the first text took.
-    async fn call(&self, turn: u32, began: Instant) -> Result<(Answer, Option<u64>), End> {
+    async fn call(
+        &self,
+        turn: u32,
+        began: Instant,
+        messages: &[Message],
+    ) -> Result<(Answer, Option<u64>), End> {
         let request = ChatRequest {
             model: self.model.model.clone(),
-            messages: prompt::messages(self.spec, &self.form, &self.turns),
+            messages: prompt::messages(self.spec, &self.form, &self.turns, messages),
             tools: self.tools.iter().map(|tool| tool.spec()).collect(),
             max_tokens: Some(self.spec.max_tokens),
             temperature: self.spec.temperature,
@@ -294,7 +304,13 @@ impl<'a> Work<'a> {
             };
             self.context.desk.report(called).await?;
             let began = Instant::now();
-            let outcome = tools::run(&self.tools, call, &self.context.workspace).await;
+            let bench = Bench {
+                workspace: &self.context.workspace,
+                key: &self.spec.key,
+                desk: &*self.context.desk,
+                memory: self.spec.memory,
+            };
+            let outcome = tools::run(&self.tools, call, &bench).await;
             let outcome = domain::run::ToolOutcome {
                 duration_ms: ms_since(began),
                 ..outcome

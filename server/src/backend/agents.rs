@@ -15,6 +15,8 @@ const MAX_WORD: usize = 64;
 const MAX_INSTRUCTIONS: usize = 64 * 1024;
 /// Most capabilities or tools.
 const MAX_WORDS: usize = 50;
+/// Most tasks at a time.
+const MAX_TASKS: u32 = 100;
 
 impl Product {
     pub(super) async fn read_agent(&self, id: AgentId) -> Result<AgentDetail, ApiError> {
@@ -75,6 +77,11 @@ impl Product {
                 "The instructions are longer than 64 KiB: shorten them.".to_owned(),
             ));
         }
+        if spec.max_tasks > MAX_TASKS {
+            return Err(invalid(format!(
+                "An agent does at most {MAX_TASKS} tasks at a time."
+            )));
+        }
         let capabilities = words("capabilities", spec.capabilities).map_err(invalid)?;
         let tools = words("tools", spec.tools).map_err(invalid)?;
         let model = spec
@@ -92,6 +99,8 @@ impl Product {
             model,
             instructions: spec.instructions,
             tools,
+            max_tasks: spec.max_tasks,
+            memory: spec.memory,
         })
     }
 }

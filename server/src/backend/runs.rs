@@ -1,6 +1,6 @@
 //! Verbs about runs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use app::{
     api::dto::{Accepted, Actor, AgentName, RunSnapshot, StartRun},
@@ -8,17 +8,20 @@ use app::{
 };
 use domain::{
     event::{Event, Fact},
-    graph::check::check,
-    id::RunId,
-    run::{TaskEvent, input},
+    graph::{ValidGraph, check::check},
+    id::{RunId, WorkflowId},
+    run::{TaskEvent, decide::LiveRun, input},
 };
-use serde_json::json;
-use std::sync::Arc;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Product, broken, input::complete_input};
+use super::{Product, broken};
 use crate::{
-    engine::{kernel::StartKey, recovery::graph_of},
+    engine::{
+        kernel::{Refusal, StartKey},
+        recovery::{graph_of, live_run},
+        run_input::{BadInput, complete_input},
+    },
     store::replayed,
 };
 
@@ -31,57 +34,71 @@ impl Product {
         actor: &Actor,
         request: StartRun,
     ) -> Result<Accepted, ApiError> {
-        let key = request
-            .idempotency_key
-            .as_deref()
-            .map(|key| start_key(actor, key, &request))
-            .transpose()?;
-        if let Some(key) = &key
-            && let Some(known) = self.store.start(&key.key).await.map_err(broken)?
-        {
-            return if known.digest == key.digest {
-                Ok(Accepted {
-                    id: known.run,
-                    seq: known.seq,
-                })
-            } else {
-                Err(super::refused(&crate::engine::kernel::Refusal::KeyReused))
-            };
+        let asked = json!({ "input": request.input, "budget_usd": request.budget_usd });
+        let place = request.workflow.to_string();
+        let key = start_key(actor, &place, request.idempotency_key.as_deref(), &asked)?;
+        if let Some(accepted) = self.known_start(key.as_ref()).await? {
+            return Ok(accepted);
         }
-        let stored = self.stored(request.workflow, None).await?;
-        let (graph, problems) = check(&stored.drawing);
-        let graph = graph.ok_or_else(|| {
-            ApiError::new(
-                ErrorKind::Invalid,
-                "workflow_has_problems",
-                format!(
-                    "The workflow cannot run: {}",
-                    problems
-                        .first()
-                        .map(|problem| problem.message.as_str())
-                        .unwrap_or_default()
-                ),
-            )
-            .with_detail(json!({ "problems": problems }))
-        })?;
-        let input = complete_input(&graph.inputs, request.input)?;
-        let id = RunId(Uuid::now_v7());
+        let workflow = self.runnable(request.workflow).await?;
         let start = input::StartRun {
-            run: id,
-            workflow: request.workflow,
-            version: stored.version,
-            workflow_name: stored.drawing.name,
-            graph: Arc::new(graph),
-            input,
             budget_usd: request.budget_usd,
-            parent: None,
+            ..workflow.start(request.input)?
         };
+        self.accept(actor, start, key).await
+    }
+
+    /// The start that was made under this key before, if it is the same.
+    pub(super) async fn known_start(
+        &self,
+        key: Option<&StartKey>,
+    ) -> Result<Option<Accepted>, ApiError> {
+        let Some(key) = key else { return Ok(None) };
+        match self.store.start(&key.key).await.map_err(broken)? {
+            None => Ok(None),
+            Some(known) if known.digest == key.digest => Ok(Some(Accepted {
+                id: known.run,
+                seq: known.seq,
+            })),
+            Some(_) => Err(super::refused(&Refusal::KeyReused)),
+        }
+    }
+
+    /// Hands in a start; returns once it is durable.
+    pub(super) async fn accept(
+        &self,
+        actor: &Actor,
+        start: input::StartRun,
+        key: Option<StartKey>,
+    ) -> Result<Accepted, ApiError> {
+        let id = start.run;
         let receipt = self
             .command(actor, input::Command::StartRun(Box::new(start)), key)
             .await?;
         Ok(Accepted {
             id: receipt.run.unwrap_or(id),
             seq: receipt.seq,
+        })
+    }
+
+    /// A workflow in its newest version, if that can run.
+    pub(super) async fn runnable(&self, id: WorkflowId) -> Result<Runnable, ApiError> {
+        let stored = self.stored(id, None).await?;
+        let (graph, problems) = check(&stored.drawing);
+        let graph = graph.ok_or_else(|| {
+            let first = problems.first().map(|problem| problem.message.as_str());
+            ApiError::new(
+                ErrorKind::Invalid,
+                "workflow_has_problems",
+                format!("The workflow cannot run: {}", first.unwrap_or_default()),
+            )
+            .with_detail(json!({ "problems": problems }))
+        })?;
+        Ok(Runnable {
+            id,
+            version: stored.version,
+            name: stored.drawing.name,
+            graph: Arc::new(graph),
         })
     }
 
@@ -117,14 +134,61 @@ impl Product {
         })
     }
 
-    pub(super) async fn stop_run(&self, actor: &Actor, id: RunId) -> Result<(), ApiError> {
-        if self.store.run_origin(id).await.map_err(broken)?.is_none() {
-            return Err(ApiError::not_found("run"));
-        }
-        self.command(actor, input::Command::CancelRun(id), None)
+    /// A run as its log tells it, with the graph that it executes.
+    pub(super) async fn replayed(&self, id: RunId) -> Result<LiveRun, ApiError> {
+        let origin = self.store.run_origin(id).await.map_err(broken)?;
+        let (workflow, version) = origin.ok_or_else(|| ApiError::not_found("run"))?;
+        let graph = graph_of(&*self.store, workflow, version)
             .await
-            .map(|_| ())
+            .map_err(broken)?;
+        live_run(&*self.store, id, graph).await.map_err(broken)
     }
+}
+
+/// A workflow that can run.
+pub(super) struct Runnable {
+    id: WorkflowId,
+    version: u32,
+    name: String,
+    pub(super) graph: Arc<ValidGraph>,
+}
+
+impl Runnable {
+    /// The version that a run executes.
+    pub(super) fn of(live: &LiveRun) -> Self {
+        Self {
+            id: live.run.workflow_id,
+            version: live.run.workflow_version,
+            name: live.run.workflow_name.clone(),
+            graph: Arc::clone(&live.graph),
+        }
+    }
+
+    pub(super) fn is_version(&self, version: u32) -> bool {
+        self.version == version
+    }
+
+    /// A run to be of it, with a new id.
+    pub(super) fn start(&self, given: Value) -> Result<input::StartRun, ApiError> {
+        Ok(input::StartRun {
+            run: RunId(Uuid::now_v7()),
+            workflow: self.id,
+            version: self.version,
+            workflow_name: self.name.clone(),
+            graph: Arc::clone(&self.graph),
+            input: complete_input(&self.graph.inputs, given).map_err(bad_input)?,
+            budget_usd: None,
+            parent: None,
+            seed: Vec::new(),
+            only: None,
+        })
+    }
+}
+
+/// What a run cannot be given, as people and programs are told.
+pub(super) fn bad_input(bad: BadInput) -> ApiError {
+    ApiError::new(ErrorKind::Invalid, "bad_input", bad.to_string())
+        .with_detail(json!({ "problems": bad.0 }))
 }
 
 /// Agents that took part, by the names they had.
@@ -152,8 +216,14 @@ fn names(events: &[Event]) -> Vec<AgentName> {
     names
 }
 
-/// The key of a start: unique for actor and workflow, bound to what is asked.
-fn start_key(actor: &Actor, key: &str, request: &StartRun) -> Result<StartKey, ApiError> {
+/// The key of a start: unique for actor and place, bound to what is asked.
+pub(super) fn start_key(
+    actor: &Actor,
+    place: &str,
+    key: Option<&str>,
+    asked: &Value,
+) -> Result<Option<StartKey>, ApiError> {
+    let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > MAX_KEY || !key.is_ascii() {
         return Err(ApiError::new(
             ErrorKind::BadRequest,
@@ -161,9 +231,8 @@ fn start_key(actor: &Actor, key: &str, request: &StartRun) -> Result<StartKey, A
             format!("An Idempotency-Key has 1 to {MAX_KEY} ASCII characters."),
         ));
     }
-    let digest = json!({ "input": request.input, "budget_usd": request.budget_usd }).to_string();
-    Ok(StartKey {
-        key: format!("{}/{}/{key}", actor.name, request.workflow),
-        digest,
-    })
+    Ok(Some(StartKey {
+        key: format!("{}/{place}/{key}", actor.name),
+        digest: asked.to_string(),
+    }))
 }

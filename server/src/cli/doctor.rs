@@ -111,20 +111,29 @@ async fn data_directory(data: &Path) -> (Verdict, &'static str, String) {
             format!("{place} is not there yet; the first start makes it"),
         );
     }
-    match count(data).await {
-        Ok((events, workflows)) => (
+    match look(data).await {
+        Ok((events, workflows, damage)) if damage.is_empty() => (
             Verdict::Good,
             "data",
-            format!("{place}: {events} events, {workflows} workflows"),
+            format!("{place}: {events} events, {workflows} workflows, the file is sound"),
+        ),
+        Ok((_, _, damage)) => (
+            Verdict::Bad,
+            "data",
+            format!(
+                "{place}: the database is damaged ({}): stop Troupe and put a backup in its place, as the README says",
+                damage.join("; ")
+            ),
         ),
         Err(error) => (Verdict::Bad, "data", format!("{place}: {error}")),
     }
 }
 
-/// Events and workflows that are stored.
-async fn count(data: &Path) -> Result<(u64, u64), StoreError> {
+/// Events and workflows that are stored, and what is damaged.
+async fn look(data: &Path) -> Result<(u64, u64, Vec<String>), StoreError> {
     let store = SqliteStore::open(data).await?;
-    Ok((store.head().await?, store.workflow_count().await?))
+    let damage = store.damage().await?;
+    Ok((store.head().await?, store.workflow_count().await?, damage))
 }
 
 fn site() -> (Verdict, &'static str, String) {

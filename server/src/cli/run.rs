@@ -8,9 +8,9 @@ use clap::Args;
 use domain::{
     event::{Event, Fact},
     frame::Frame,
-    id::{RunId, WorkflowId},
+    id::{RunId, TaskName, WorkflowId},
     run::{
-        Run, RunEvent, RunState, TaskEvent,
+        Run, RunEvent, RunState, TaskEvent, Waiting,
         input::{Command, Input, StartRun},
     },
 };
@@ -20,9 +20,9 @@ use uuid::Uuid;
 
 use super::check;
 use crate::{
-    backend::complete_input,
     bus::Received,
-    config::{LimitArgs, ProviderArgs},
+    config::{LimitArgs, OutboundArgs, ProviderArgs},
+    engine::{rows::waiting_for, run_input::complete_input},
     shutdown, startup,
     store::replayed,
 };
@@ -41,6 +41,9 @@ pub struct RunArgs {
     /// Where models are.
     #[command(flatten)]
     pub providers: ProviderArgs,
+    /// Where http steps may go.
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
     /// Bounds.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -62,9 +65,9 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
     let (Some(drawing), Some(graph)) = (read.drawing, read.graph) else {
         return Ok(ExitCode::from(check::BAD_FILE));
     };
-    let input = match given_input(args.input.as_deref()).and_then(|given| {
-        complete_input(&graph.inputs, given).map_err(|error| anyhow::anyhow!(error.message))
-    }) {
+    let input = match given_input(args.input.as_deref())
+        .and_then(|given| complete_input(&graph.inputs, given).map_err(anyhow::Error::from))
+    {
         Ok(input) => input,
         Err(error) => return Ok(bad(error)),
     };
@@ -74,6 +77,8 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         providers: args.providers.clone(),
         // The run's database goes with it: nobody could tell its events from those of another.
         redis: None,
+        http_allow: args.outbound.http_allow.clone(),
+        own_ports: Vec::new(),
         limits: args.limits.limits(),
         shutdown: stop.clone(),
     })
@@ -100,6 +105,8 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         input,
         budget_usd: None,
         parent: None,
+        seed: Vec::new(),
+        only: None,
     };
     product
         .kernel
@@ -109,14 +116,25 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         })
         .await?;
     let run = loop {
-        let followed = follow(&mut events, &stop, args.json).await;
+        let followed = follow(id, &mut events, &stop, args.json).await;
+        if let Followed::Asks(task) = &followed {
+            eprintln!(
+                "troupe: task `{task}` waits for a person, and nobody can answer here: the run is cancelled. Run it in the product, or give the approval a timeout."
+            );
+            let command = Command::CancelRun(id);
+            let by = "cli".to_owned();
+            product
+                .kernel
+                .submit(Input::Command { by, command })
+                .await?;
+        }
         // Whoever could not keep up listens again first and then reads what it missed.
         events = listen();
         let log = product.store.run_events(id, 0, u32::MAX).await?;
         let run = replayed(&log, &graph)?.context("the run left no trace")?;
         match followed {
             Followed::Missed if !run.state.is_final() => {}
-            Followed::Missed | Followed::Over => break run,
+            Followed::Missed | Followed::Over | Followed::Asks(_) => break run,
         }
     };
     stop.cancel();
@@ -144,10 +162,13 @@ enum Followed {
     Over,
     /// More happened at once than could be read.
     Missed,
+    /// A task waits for a person, for ever.
+    Asks(TaskName),
 }
 
 /// Says on standard error what happens.
 async fn follow(
+    id: RunId,
     events: &mut crate::bus::Subscription,
     stop: &CancellationToken,
     quiet: bool,
@@ -168,16 +189,51 @@ async fn follow(
         let Ok(Event { fact, .. }) = Event::from_frame(frame) else {
             continue;
         };
+        if fact.run() != Some(id) {
+            continue;
+        }
         match fact {
             Fact::Run { event, .. } => match event {
                 RunEvent::Completed { .. }
                 | RunEvent::Failed { .. }
                 | RunEvent::Cancelled { .. } => return Followed::Over,
-                RunEvent::Queued { .. } | RunEvent::Started {} => {}
+                RunEvent::Queued { .. }
+                | RunEvent::Started {}
+                | RunEvent::Paused { .. }
+                | RunEvent::Resumed { .. } => {}
             },
-            Fact::Task { task, event, .. } if !quiet => say(task.as_str(), &event),
-            Fact::Task { .. } | Fact::Agent { .. } | Fact::System(_) => {}
+            Fact::Task { task, event, .. } => {
+                if !quiet {
+                    say(task.as_str(), &event);
+                }
+                if asks(&event) {
+                    return Followed::Asks(task);
+                }
+            }
+            Fact::Agent { .. } | Fact::System(_) => {}
         }
+    }
+}
+
+/// Whether only a person can make the task go on.
+fn asks(event: &TaskEvent) -> bool {
+    match event {
+        TaskEvent::Waiting { reason, until, .. } => *reason == Waiting::Approval && until.is_none(),
+        TaskEvent::Unknown { .. } => true,
+        TaskEvent::Ready { .. }
+        | TaskEvent::Opened { .. }
+        | TaskEvent::Assigned { .. }
+        | TaskEvent::Started { .. }
+        | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnCompleted { .. }
+        | TaskEvent::ToolCalled { .. }
+        | TaskEvent::ToolReturned { .. }
+        | TaskEvent::Retrying { .. }
+        | TaskEvent::Answered { .. }
+        | TaskEvent::Completed { .. }
+        | TaskEvent::Failed { .. }
+        | TaskEvent::Skipped { .. }
+        | TaskEvent::Cancelled { .. } => false,
     }
 }
 
@@ -190,13 +246,20 @@ fn say(task: &str, event: &TaskEvent) {
         TaskEvent::Completed { duration_ms, .. } => eprintln!("{task}: done in {duration_ms} ms"),
         TaskEvent::Failed { error, .. } => eprintln!("{task}: failed. {}", error.message),
         TaskEvent::Skipped { .. } => eprintln!("{task}: skipped"),
+        TaskEvent::Unknown { error, .. } => eprintln!("{task}: {}", error.message),
+        TaskEvent::Waiting { reason, until, .. } => {
+            let until = until.map(|until| format!(" until {}", until.rfc3339()));
+            let until = until.unwrap_or_default();
+            eprintln!("{task}: waits for {}{until}", waiting_for(*reason));
+        }
         TaskEvent::Ready { .. }
+        | TaskEvent::Opened { .. }
         | TaskEvent::Started { .. }
         | TaskEvent::TurnStarted { .. }
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::ToolReturned { .. }
-        | TaskEvent::Waiting { .. }
+        | TaskEvent::Answered { .. }
         | TaskEvent::Cancelled { .. } => {}
     }
 }
@@ -208,9 +271,10 @@ fn print(run: &Run, as_json: bool) -> ExitCode {
             Value::Null,
             json!({ "task": error.task, "code": error.error.code, "message": error.error.message }),
         ),
-        RunState::Queued | RunState::Running | RunState::Cancelled { .. } => {
-            (Value::Null, Value::Null)
-        }
+        RunState::Queued
+        | RunState::Running
+        | RunState::Paused { .. }
+        | RunState::Cancelled { .. } => (Value::Null, Value::Null),
     };
     if as_json {
         let tokens = run.tokens();
@@ -240,6 +304,7 @@ fn print(run: &Run, as_json: bool) -> ExitCode {
         RunState::Failed { .. }
         | RunState::Cancelled { .. }
         | RunState::Queued
-        | RunState::Running => ExitCode::FAILURE,
+        | RunState::Running
+        | RunState::Paused { .. } => ExitCode::FAILURE,
     }
 }

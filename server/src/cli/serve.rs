@@ -27,6 +27,8 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
         data: startup::Data::Directory(args.data.directory()?),
         providers: args.providers.clone(),
         redis: args.redis.server()?,
+        http_allow: args.outbound.http_allow.clone(),
+        own_ports: vec![address.port()],
         limits: args.limits.limits(),
         shutdown: stop.clone(),
     })

@@ -1,10 +1,12 @@
-//! What follows from events and touches the world: agents' work, their workspaces. Each piece of
+//! What follows from events and touches the world: agents' work, their workspaces, requests to other
+//! servers, and the look for a child's workflow. Each piece of
 //! work is a task of its own with a token that stops it; what it comes to goes back to the kernel as
 //! an outcome. A panic in it fails that attempt and nothing else.
 
 use std::{
     any::Any,
     collections::HashMap,
+    future::Future,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -13,27 +15,46 @@ use domain::{
     id::AgentId,
     run::{
         AttemptKey, TaskError,
-        input::{AttemptSpec, Input, Outcome},
+        input::{AttemptSpec, ChildSpec, HttpSpec, Input, Outcome},
     },
 };
 use futures::FutureExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{health::Health, kernel::Handle, worker::Worker};
-use crate::workspace::Workspaces;
+use super::{children, health::Health, kernel::Handle, worker::Worker};
+use crate::{
+    outbound::{self, Outbound, Wants},
+    store::Store,
+    workspace::Workspaces,
+};
 
 /// What `Health` calls the agents' directories.
 const WORKSPACES: &str = "workspaces";
 
+/// What the hands work with.
+pub struct Means {
+    /// Where outcomes go.
+    pub kernel: Handle,
+    /// Who works on attempts.
+    pub worker: Arc<dyn Worker>,
+    /// Agents' directories.
+    pub workspaces: Workspaces,
+    /// Sends what http steps ask for.
+    pub outbound: Outbound,
+    /// Where workflows of child runs are found.
+    pub store: Arc<dyn Store>,
+    /// Where trouble is shown.
+    pub health: Health,
+    /// Owns all work that is begun here.
+    pub tracker: TaskTracker,
+    /// Stops it.
+    pub shutdown: CancellationToken,
+}
+
 /// Hands for the kernel.
 pub struct Effects {
-    kernel: Handle,
-    worker: Arc<dyn Worker>,
-    workspaces: Workspaces,
-    health: Health,
+    means: Means,
     running: Running,
-    tracker: TaskTracker,
-    shutdown: CancellationToken,
 }
 
 /// Attempts that are under way, each with what stops it.
@@ -60,31 +81,20 @@ impl Drop for Entry {
 }
 
 impl Effects {
-    /// `tracker` owns all work that is begun here; `shutdown` stops it.
-    pub fn new(
-        kernel: Handle,
-        worker: Arc<dyn Worker>,
-        workspaces: Workspaces,
-        health: Health,
-        tracker: TaskTracker,
-        shutdown: CancellationToken,
-    ) -> Self {
+    /// Hands with nothing in them yet.
+    pub fn new(means: Means) -> Self {
         Self {
-            kernel,
-            worker,
-            workspaces,
-            health,
+            means,
             running: Running::default(),
-            tracker,
-            shutdown,
         }
     }
 
     /// Makes the agent's workspace.
     pub fn prepare_agent(&self, agent: AgentId) {
-        let (kernel, workspaces) = (self.kernel.clone(), self.workspaces.clone());
-        let health = self.health.clone();
-        self.tracker.spawn(async move {
+        let kernel = self.means.kernel.clone();
+        let workspaces = self.means.workspaces.clone();
+        let health = self.means.health.clone();
+        self.means.tracker.spawn(async move {
             let outcome = match workspaces.create(agent).await {
                 Ok(_) => {
                     health.recover(WORKSPACES);
@@ -107,24 +117,79 @@ impl Effects {
 
     /// Removes what an agent that is gone left behind, if that is nothing.
     pub fn release_agent(&self, agent: AgentId) {
-        let workspaces = self.workspaces.clone();
-        self.tracker
+        let workspaces = self.means.workspaces.clone();
+        self.means
+            .tracker
             .spawn(async move { workspaces.remove_if_empty(agent).await });
     }
 
     /// Begins an attempt, or takes it up again.
     pub fn start_attempt(&mut self, spec: AttemptSpec) {
-        let stop = self.shutdown.child_token();
-        self.running.table().insert(spec.key.clone(), stop.clone());
+        let worker = Arc::clone(&self.means.worker);
+        self.begin(spec.key.clone(), |stop| async move {
+            worker.attempt(spec, stop).await;
+        });
+    }
+
+    /// Sends a request, or sends it again after a stop of the server.
+    pub fn start_http(&mut self, spec: HttpSpec) {
+        let outbound = self.means.outbound.clone();
+        let kernel = self.means.kernel.clone();
+        self.begin(spec.key.clone(), |stop| async move {
+            let key = spec.key.clone();
+            let answer = outbound.request(request(spec), stop.clone()).await;
+            // Whoever stopped it knows; at a stop of the server it is sent again at the next start.
+            if stop.is_cancelled() {
+                return;
+            }
+            let outcome = match answer.map(serde_json::to_value) {
+                Ok(Ok(output)) => Outcome::Succeeded { key, output },
+                Ok(Err(error)) => Outcome::Failed {
+                    key,
+                    error: TaskError::lasting("http_bad_answer", error.to_string()),
+                },
+                Err(error) => Outcome::Failed { key, error },
+            };
+            tell(&kernel, outcome).await;
+        });
+    }
+
+    /// Looks for the workflow of a child run.
+    pub fn find_workflow(&mut self, spec: ChildSpec) {
+        let store = Arc::clone(&self.means.store);
+        let kernel = self.means.kernel.clone();
+        self.begin(spec.key.clone(), |stop| async move {
+            let key = spec.key.clone();
+            let found = tokio::select! {
+                found = children::find(&*store, spec) => found,
+                () = stop.cancelled() => return,
+            };
+            let outcome = match found {
+                Ok(start) => Outcome::ChildFound {
+                    key,
+                    start: Box::new(start),
+                },
+                Err(error) => Outcome::Failed { key, error },
+            };
+            tell(&kernel, outcome).await;
+        });
+    }
+
+    /// Begins work that has a name and can be stopped. A panic in it fails the attempt.
+    fn begin<W>(&mut self, key: AttemptKey, work: impl FnOnce(CancellationToken) -> W)
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.means.shutdown.child_token();
+        self.running.table().insert(key.clone(), stop.clone());
         let entry = Entry {
             running: self.running.clone(),
-            key: spec.key.clone(),
+            key: key.clone(),
         };
-        let (kernel, worker) = (self.kernel.clone(), Arc::clone(&self.worker));
-        self.tracker.spawn(async move {
+        let kernel = self.means.kernel.clone();
+        let work = AssertUnwindSafe(work(stop)).catch_unwind();
+        self.means.tracker.spawn(async move {
             let _entry = entry;
-            let key = spec.key.clone();
-            let work = AssertUnwindSafe(worker.attempt(spec, stop)).catch_unwind();
             if let Err(panic) = work.await {
                 let error = TaskError::passing(
                     "agent_crashed",
@@ -133,8 +198,15 @@ impl Effects {
                         reason(&*panic)
                     ),
                 );
-                tracing::error!(?key, %error.message, "an agent's work panicked");
-                tell(&kernel, Outcome::Crashed { key, error }).await;
+                tracing::error!(?key, %error.message, "the work on an attempt panicked");
+                let crashed = Outcome::Crashed {
+                    key: key.clone(),
+                    error: error.clone(),
+                };
+                // What never was at an agent cannot crash there: then it failed.
+                if kernel.submit(Input::Outcome(crashed)).await.is_err() {
+                    tell(&kernel, Outcome::Failed { key, error }).await;
+                }
             }
         });
     }
@@ -151,6 +223,26 @@ impl Effects {
         for (_, token) in self.running.table().drain() {
             token.cancel();
         }
+    }
+}
+
+fn request(spec: HttpSpec) -> outbound::Request {
+    let HttpSpec {
+        key: _,
+        workflow: _,
+        idempotency_key,
+        request,
+        json,
+        timeout_ms,
+    } = spec;
+    outbound::Request {
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+        wants: if json { Wants::Json } else { Wants::Text },
+        idempotency_key,
+        total_ms: Some(timeout_ms),
     }
 }
 

@@ -5,6 +5,8 @@
 //! channel meanwhile, the pages say "degraded". When the store refuses a batch for good, memory and
 //! log contradict each other: the kernel ends, and with it the process; the next start reads the log.
 
+mod door;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -12,21 +14,28 @@ use std::{
 };
 
 use domain::{
-    event::SystemEvent,
+    event::{Event, Fact, SystemEvent},
     frame::Frame,
-    id::{AgentId, IdSource, RunId},
-    run::input::{Action, Command, Input, Rejection},
+    id::{AgentId, IdSource},
+    message,
+    run::{
+        TaskEvent,
+        input::{Action, Command, Input},
+    },
     time::Timestamp,
     troupe::{Step, Troupe},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::door::{Answer, Message};
+pub use self::door::{Handle, Inbox, Receipt, Refusal, StartKey, inbox};
 use super::{
     effects::Effects,
     health::Health,
     metrics::{Gauges, gauges},
+    recovery::Marker,
     rows,
     timers::Timers,
 };
@@ -36,10 +45,6 @@ use crate::{
     store::{Start, Store, StoreError},
 };
 
-/// Inputs that may wait for the kernel. Whoever has more to say waits at the door: a commit takes
-/// milliseconds, and a full channel means that the disk cannot keep up.
-const INBOX: usize = 4_096;
-
 /// Inputs that share one commit at most, so that no batch grows without bound.
 const BATCH: usize = 1_024;
 
@@ -48,83 +53,6 @@ const STORE_RETRY: Duration = Duration::from_millis(250);
 
 /// Keys of starts that are remembered here; older ones the store knows.
 const REMEMBERED_STARTS: usize = 10_000;
-
-/// What an input led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receipt {
-    /// The run, where it was a start: an earlier one if the key was known.
-    pub run: Option<RunId>,
-    /// `seq` of the first event that it led to; the head where it led to none.
-    pub seq: u64,
-}
-
-/// Why an input came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The rules are against it.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// The key of a start was used for something else.
-    #[error("this idempotency key was used for another start: use a new key")]
-    KeyReused,
-    /// The server is going down.
-    #[error("the server is shutting down: try again in a moment")]
-    Closing,
-}
-
-/// A key under which a start is the same start.
-#[derive(Debug, Clone)]
-pub struct StartKey {
-    /// The key, with whatever it is unique within.
-    pub key: String,
-    /// A digest of what is asked.
-    pub digest: String,
-}
-
-struct Message {
-    input: Input,
-    key: Option<StartKey>,
-    reply: Option<oneshot::Sender<Result<Receipt, Refusal>>>,
-}
-
-/// The door of the kernel.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    inbox: mpsc::Sender<Message>,
-}
-
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Message")
-            .field("input", &self.input)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Handle {
-    /// Hands in an input; returns after everything that it led to is durable.
-    pub async fn submit(&self, input: Input) -> Result<Receipt, Refusal> {
-        self.submit_with(input, None).await
-    }
-
-    /// As `submit`, for a start that must stay the same start under its key.
-    pub async fn submit_with(
-        &self,
-        input: Input,
-        key: Option<StartKey>,
-    ) -> Result<Receipt, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        self.inbox
-            .send(Message {
-                input,
-                key,
-                reply: Some(reply),
-            })
-            .await
-            .map_err(|_| Refusal::Closing)?;
-        answer.await.map_err(|_| Refusal::Closing)?
-    }
-}
 
 /// Ids at random, ordered by time.
 #[derive(Debug, Clone, Copy, Default)]
@@ -148,6 +76,8 @@ pub struct Parts {
     pub health: Health,
     /// Figures for `metrics.updated`.
     pub gauges: watch::Sender<Gauges>,
+    /// Where it is said which run is being taken up again.
+    pub marker: Marker,
     /// Ends the loop.
     pub shutdown: CancellationToken,
 }
@@ -164,15 +94,6 @@ pub struct Kernel {
     starts: HashMap<String, Start>,
     starts_in_order: VecDeque<String>,
 }
-
-/// A channel into a kernel that is yet to be made.
-pub fn inbox() -> (Handle, Inbox) {
-    let (sender, receiver) = mpsc::channel(INBOX);
-    (Handle { inbox: sender }, Inbox(receiver))
-}
-
-/// The kernel's end of the channel.
-pub struct Inbox(mpsc::Receiver<Message>);
 
 impl Kernel {
     /// A kernel over what was recovered, with the inputs that finish the recovery.
@@ -198,15 +119,13 @@ impl Kernel {
     /// Runs until shutdown. An error means that the log refused a batch for good.
     pub async fn run(mut self) -> Result<(), StoreError> {
         loop {
-            let mut batch: Vec<Message> = self
-                .first
-                .drain(..)
-                .map(|input| Message {
-                    input,
-                    key: None,
+            let mut batch = Vec::new();
+            if !self.first.is_empty() {
+                batch.push(Message {
+                    inputs: self.first.drain(..).map(|input| (input, None)).collect(),
                     reply: None,
-                })
-                .collect();
+                });
+            }
             if batch.is_empty() && !self.wait(&mut batch).await {
                 self.effects.stop_all();
                 return Ok(());
@@ -258,14 +177,21 @@ impl Kernel {
                 tracing::debug!(%rejection, "timer");
             }
         }
-        for Message { input, key, reply } in batch {
-            let answer = self.take(input, key, now, &mut step, &mut starts);
-            if let Some(reply) = reply {
-                answers.push((reply, answer));
-            } else if let Err(refusal) = answer {
-                tracing::warn!(%refusal, "input");
+        for Message { inputs, reply } in batch {
+            let mut all = Vec::with_capacity(inputs.len());
+            for (input, key) in inputs {
+                all.push(self.take(input, key, now, &mut step, &mut starts));
+            }
+            match reply {
+                Some(reply) => answers.push((reply, all)),
+                None => {
+                    for refusal in all.into_iter().filter_map(Result::err) {
+                        tracing::warn!(%refusal, "input");
+                    }
+                }
             }
         }
+        self.parts.marker.clear();
         if let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step) {
             tracing::error!(%rejection, "dispatch");
         }
@@ -279,7 +205,7 @@ impl Kernel {
         for action in step.actions {
             self.act(action);
         }
-        self.forget_ended();
+        self.troupe.forget_those_that_ended();
         self.parts.gauges.send_replace(gauges(&self.troupe));
         Ok(())
     }
@@ -291,7 +217,7 @@ impl Kernel {
         now: Timestamp,
         step: &mut Step,
         starts: &mut Vec<Start>,
-    ) -> Result<Receipt, Refusal> {
+    ) -> Answer {
         if let Some(key) = &key
             && let Some(known) = self.starts.get(&key.key)
         {
@@ -299,6 +225,7 @@ impl Kernel {
                 Ok(Receipt {
                     run: Some(known.run),
                     seq: known.seq,
+                    messages: Vec::new(),
                 })
             } else {
                 Err(Refusal::KeyReused)
@@ -310,14 +237,18 @@ impl Kernel {
                 command: Command::StartRun(start),
                 ..
             } => Some(start.run),
+            Input::Recovered(run) => {
+                self.parts.marker.at(*run);
+                None
+            }
             Input::Command { .. }
             | Input::Outcome(_)
             | Input::Timer(_)
-            | Input::Recovered(_)
             | Input::AgentRecovered(_)
             | Input::ServerStarted { .. }
             | Input::System(_) => None,
         };
+        let before = step.events.len();
         self.troupe.handle(input, now, step)?;
         if let (Some(StartKey { key, digest }), Some(run)) = (key, run) {
             let start = Start {
@@ -332,6 +263,7 @@ impl Kernel {
         Ok(Receipt {
             run,
             seq: seq.min(self.troupe.head),
+            messages: handed(&step.events[before..]),
         })
     }
 
@@ -400,25 +332,23 @@ impl Kernel {
             Action::PrepareAgent(agent) => self.effects.prepare_agent(agent),
             Action::ReleaseAgent(agent) => self.effects.release_agent(agent),
             Action::StartAttempt(spec) => self.effects.start_attempt(*spec),
+            Action::StartHttp(spec) => self.effects.start_http(*spec),
+            Action::FindWorkflow(spec) => self.effects.find_workflow(*spec),
             Action::StopAttempt(key) => self.effects.stop_attempt(&key),
         }
     }
+}
 
-    fn forget_ended(&mut self) {
-        let runs: Vec<RunId> = self
-            .troupe
-            .runs
-            .values()
-            .filter(|live| live.run.state.is_final())
-            .map(|live| live.run.id)
-            .collect();
-        let agents: Vec<AgentId> = self
-            .troupe
-            .agents
-            .values()
-            .filter(|agent| agent.state.phase() == domain::agent::Phase::Terminated)
-            .map(|agent| agent.id)
-            .collect();
-        self.troupe.forget_ended(&runs, &agents);
-    }
+/// Messages that the start of a turn hands to its agent.
+fn handed(events: &[Event]) -> Vec<message::Message> {
+    events
+        .iter()
+        .find_map(|event| match &event.fact {
+            Fact::Task {
+                event: TaskEvent::TurnStarted { messages, .. },
+                ..
+            } => Some(messages.clone()),
+            Fact::Run { .. } | Fact::Task { .. } | Fact::Agent { .. } | Fact::System(_) => None,
+        })
+        .unwrap_or_default()
 }

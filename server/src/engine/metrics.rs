@@ -9,7 +9,6 @@ use std::{
 };
 
 use domain::{
-    agent::Phase,
     frame::{AgentCounts, Frame, Metrics},
     time::Timestamp,
     troupe::Troupe,
@@ -62,29 +61,12 @@ impl Streamed {
 
 /// Counts what lives.
 pub fn gauges(troupe: &Troupe) -> Gauges {
-    let mut agents = AgentCounts::default();
-    let mut tasks_running = 0;
-    for agent in troupe.agents.values() {
-        tasks_running += u64::from(agent.working_on().is_some());
-        match agent.state.phase() {
-            Phase::Spawning => agents.spawning += 1,
-            Phase::Idle => agents.idle += 1,
-            Phase::Working => agents.working += 1,
-            Phase::Paused => agents.paused += 1,
-            Phase::Error => agents.error += 1,
-            Phase::Terminated => {}
-        }
-    }
     Gauges {
         head: troupe.head,
         runs_live: troupe.runs.len() as u64,
-        tasks_running,
-        tasks_ready: troupe
-            .runs
-            .values()
-            .map(|live| live.ready.len() as u64)
-            .sum(),
-        agents,
+        tasks_running: troupe.at_work() as u64,
+        tasks_ready: troupe.ready() as u64,
+        agents: troupe.agent_counts(),
     }
 }
 

@@ -1,7 +1,16 @@
 //! After a start: what the log says is taken back into memory, and the kernel is told to go on. This
 //! is no mode of its own; the first inputs are all there is to it.
+//!
+//! A run that stops the server while it is taken up again is left out at the third time, and the
+//! others go on: [`Marker`] names the run, the store counts.
 
-use std::{collections::VecDeque, sync::Arc};
+mod marker;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     graph::{ValidGraph, check::check},
@@ -9,8 +18,16 @@ use domain::{
     run::{decide::LiveRun, input::Input},
     troupe::{Limits, Troupe},
 };
+use tokio_util::sync::CancellationToken;
 
+pub use self::marker::Marker;
 use crate::store::{Store, StoreError, replayed};
+
+/// A run that stopped the server so many times is left out.
+const MOST_TRIES: u32 = 3;
+
+/// A server that lived so long was not stopped by a run that it took up.
+const PROVEN_AFTER: Duration = Duration::from_secs(30);
 
 /// What was found in the log.
 pub struct Recovered {
@@ -18,8 +35,10 @@ pub struct Recovered {
     pub troupe: Troupe,
     /// What makes it go on.
     pub inputs: VecDeque<Input>,
-    /// Runs that could not be read, with the reason; they stay as they are.
-    pub unreadable: Vec<(RunId, String)>,
+    /// Runs that do not go on, with the reason; they stay as they are.
+    pub left_out: Vec<(RunId, String)>,
+    /// Runs that go on although they may have stopped the server before.
+    pub suspects: Vec<RunId>,
 }
 
 /// Reads what lives from the store.
@@ -27,50 +46,109 @@ pub async fn recover(
     store: &dyn Store,
     limits: Limits,
     version: &str,
+    marker: &mut Marker,
 ) -> Result<Recovered, StoreError> {
+    if let Some(run) = marker.left() {
+        tracing::warn!(%run, "the last start ended while this run was taken up again");
+        store.count_recovery(run).await?;
+    }
+    marker.clear();
+    let tries: HashMap<RunId, u32> = store.recoveries().await?.into_iter().collect();
     let mut troupe = Troupe::new(store.head().await?, limits);
-    let mut inputs = VecDeque::new();
-    let mut unreadable = Vec::new();
+    let mut agents = Vec::new();
     for agent in store.agents(false).await? {
-        inputs.push_back(Input::AgentRecovered(agent.id));
+        agents.push(Input::AgentRecovered(agent.id));
         troupe.adopt_agent(agent);
     }
     let mut runs = Vec::new();
+    let mut left_out = Vec::new();
+    let mut graphs = Graphs::default();
     for (id, workflow, version) in store.live_runs().await? {
-        match read_run(store, id, workflow, version).await {
+        if tries.get(&id).is_some_and(|tries| *tries >= MOST_TRIES) {
+            tracing::error!(run = %id, "a run that stopped the server three times is left out");
+            left_out.push((
+                id,
+                format!("taking it up again stopped the server {MOST_TRIES} times"),
+            ));
+            continue;
+        }
+        marker.at(id);
+        match graphs.read_run(store, id, workflow, version).await {
             Ok(live) => {
-                runs.push(Input::Recovered(id));
+                runs.push(id);
                 troupe.adopt_run(live);
             }
             Err(StoreError::Unreadable(reason)) => {
                 tracing::error!(run = %id, %reason, "a run cannot be taken up again");
-                unreadable.push((id, reason));
+                left_out.push((id, reason));
             }
             Err(error) => return Err(error),
         }
     }
-    let runs_recovered = runs.len() as u64;
-    // Runs first: agents are then asked whether their attempt still stands.
-    let mut first = VecDeque::from(runs);
-    first.push_front(Input::ServerStarted {
+    marker.clear();
+    let started = Input::ServerStarted {
         version: version.to_owned(),
-        runs_recovered,
-    });
-    first.append(&mut inputs);
+        runs_recovered: runs.len() as u64,
+    };
+    // Every run is there before the first goes on: a parent finds its children. Agents come last:
+    // they are asked whether their attempt still stands.
+    let inputs = std::iter::once(started)
+        .chain(runs.iter().copied().map(Input::Recovered))
+        .chain(agents)
+        .collect();
+    let suspects = runs.into_iter().filter(|run| tries.contains_key(run));
     Ok(Recovered {
         troupe,
-        inputs: first,
-        unreadable,
+        inputs,
+        left_out,
+        suspects: suspects.collect(),
     })
 }
 
-async fn read_run(
+/// Clears the names of runs that went on, once the server has lived for a while.
+pub async fn trust(store: Arc<dyn Store>, suspects: Vec<RunId>, shutdown: CancellationToken) {
+    if suspects.is_empty() {
+        return;
+    }
+    tokio::select! {
+        () = shutdown.cancelled() => return,
+        () = tokio::time::sleep(PROVEN_AFTER) => {}
+    }
+    if let Err(error) = store.clear_recoveries(&suspects).await {
+        tracing::warn!(%error, "runs stay under suspicion until the next start");
+    }
+}
+
+/// Graphs that were read: many runs share one.
+#[derive(Default)]
+struct Graphs(HashMap<(WorkflowId, u32), Arc<ValidGraph>>);
+
+impl Graphs {
+    async fn read_run(
+        &mut self,
+        store: &dyn Store,
+        id: RunId,
+        workflow: WorkflowId,
+        version: u32,
+    ) -> Result<LiveRun, StoreError> {
+        let graph = match self.0.get(&(workflow, version)) {
+            Some(graph) => Arc::clone(graph),
+            None => {
+                let graph = graph_of(store, workflow, version).await?;
+                self.0.insert((workflow, version), Arc::clone(&graph));
+                graph
+            }
+        };
+        live_run(store, id, graph).await
+    }
+}
+
+/// A run as its log tells it, be it at its end or not.
+pub async fn live_run(
     store: &dyn Store,
     id: RunId,
-    workflow: WorkflowId,
-    version: u32,
+    graph: Arc<ValidGraph>,
 ) -> Result<LiveRun, StoreError> {
-    let graph = graph_of(store, workflow, version).await?;
     let events = store.run_events(id, 0, u32::MAX).await?;
     let run = replayed(&events, &graph)?
         .ok_or_else(|| StoreError::Unreadable("its log is empty".to_owned()))?;

@@ -1,11 +1,11 @@
 //! The rows that go into the database beside events: copies of state in memory, for lists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use domain::{
     event::{Event, Fact},
     id::{AgentId, RunId, TaskName},
-    run::{Attempt, AttemptState, Run, RunEvent, RunState, Task, TaskState},
+    run::{Attempt, AttemptState, Run, RunEvent, RunState, Task, TaskEvent, TaskState, Waiting},
     troupe::Troupe,
 };
 
@@ -14,30 +14,42 @@ use crate::store::{AttemptRow, Batch, ChangedRun, RunRow, Start, TaskRow};
 /// Which tasks of a run changed.
 enum Changed {
     All,
-    Some(BTreeSet<TaskName>),
+    Some(HashSet<TaskName>),
+}
+
+impl Changed {
+    fn add(&mut self, tasks: impl IntoIterator<Item = TaskName>) {
+        match self {
+            Changed::All => {}
+            Changed::Some(changed) => changed.extend(tasks),
+        }
+    }
 }
 
 /// Everything that must be stored together: the events, and the rows of what they changed.
 pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
     let mut runs: BTreeMap<RunId, Changed> = BTreeMap::new();
-    let mut agents: BTreeSet<AgentId> = BTreeSet::new();
+    let mut agents: HashSet<AgentId> = HashSet::new();
     for event in &events {
         match &event.fact {
-            Fact::Run {
-                run,
-                event: RunEvent::Queued { .. },
-                ..
+            Fact::Run { run, event, .. } => match event {
+                RunEvent::Queued { .. } => *of_run(&mut runs, *run) = Changed::All,
+                RunEvent::Resumed { again, .. } => {
+                    of_run(&mut runs, *run).add(again.iter().cloned())
+                }
+                RunEvent::Started {}
+                | RunEvent::Paused { .. }
+                | RunEvent::Completed { .. }
+                | RunEvent::Failed { .. }
+                | RunEvent::Cancelled { .. } => of_run(&mut runs, *run).add([]),
+            },
+            Fact::Task {
+                run, task, event, ..
             } => {
-                runs.insert(*run, Changed::All);
-            }
-            Fact::Run { run, .. } => {
-                runs.entry(*run).or_insert(Changed::Some(BTreeSet::new()));
-            }
-            Fact::Task { run, task, .. } => {
-                if let Changed::Some(tasks) =
-                    runs.entry(*run).or_insert(Changed::Some(BTreeSet::new()))
-                {
-                    tasks.insert(task.clone());
+                let changed = of_run(&mut runs, *run);
+                changed.add([task.clone()]);
+                if let TaskEvent::Opened { index, .. } = event {
+                    changed.add(inside(troupe, *run, task, *index));
                 }
             }
             Fact::Agent { agent, .. } => {
@@ -60,6 +72,21 @@ pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
         agents,
         starts,
     }
+}
+
+fn of_run(runs: &mut BTreeMap<RunId, Changed>, run: RunId) -> &mut Changed {
+    runs.entry(run)
+        .or_insert_with(|| Changed::Some(HashSet::new()))
+}
+
+/// Tasks that came to be with a round of a map or loop.
+fn inside(troupe: &Troupe, run: RunId, owner: &TaskName, round: u32) -> Vec<TaskName> {
+    let live = troupe.runs.get(&run);
+    let body = live.and_then(|live| live.run.tasks.get(owner)?.body.clone());
+    body.iter()
+        .flat_map(|body| body.iter())
+        .map(|sketch| TaskName::inside(owner, round, &sketch.node))
+        .collect()
 }
 
 fn changed_run(run: &Run, changed: &Changed) -> ChangedRun {
@@ -96,7 +123,10 @@ fn run_row(run: &Run) -> RunRow {
     let (output, error) = match &run.state {
         RunState::Succeeded { output } => (Some(output.to_string()), None),
         RunState::Failed { error } => (None, Some(error.error.message.clone())),
-        RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (None, None),
+        RunState::Queued
+        | RunState::Running
+        | RunState::Paused { .. }
+        | RunState::Cancelled { .. } => (None, None),
     };
     let tokens = run.tokens();
     RunRow {
@@ -114,23 +144,25 @@ fn run_row(run: &Run) -> RunRow {
         prompt_tokens: tokens.prompt,
         completion_tokens: tokens.completion,
         tasks: count(run.tasks.len()),
-        tasks_settled: count(
-            run.tasks
-                .values()
-                .filter(|task| task.state.is_settled())
-                .count(),
-        ),
+        tasks_settled: run.totals.settled,
         created_at: run.created_at,
         started_at: run.started_at,
         ended_at: run.ended_at,
         last_seq: run.last_seq,
         last_run_seq: run.last_run_seq,
+        parent: run.parent.as_ref().map(|parent| parent.run),
+        parent_task: run
+            .parent
+            .as_ref()
+            .and_then(|parent| Some(parent.task.as_ref()?.to_string())),
     }
 }
 
 fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
     let error = match &task.state {
-        TaskState::Failed { error, .. } => Some(error.message.clone()),
+        TaskState::Failed { error, .. } | TaskState::Unknown { error, .. } => {
+            Some(error.message.clone())
+        }
         TaskState::Blocked
         | TaskState::Ready { .. }
         | TaskState::Assigned { .. }
@@ -140,6 +172,19 @@ fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
         | TaskState::Skipped { .. }
         | TaskState::Cancelled => None,
     };
+    let (waits, until) = match task.state {
+        TaskState::Waiting { reason, until } => (Some(reason), until),
+        TaskState::Blocked
+        | TaskState::Ready { .. }
+        | TaskState::Assigned { .. }
+        | TaskState::Running { .. }
+        | TaskState::Succeeded { .. }
+        | TaskState::Failed { .. }
+        | TaskState::Skipped { .. }
+        | TaskState::Cancelled
+        | TaskState::Unknown { .. } => (None, None),
+    };
+    let asked = || task.input.as_ref()?.get("message")?.as_str();
     TaskRow {
         task: name.to_string(),
         position: count(position),
@@ -149,6 +194,23 @@ fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
         attempts: count(task.attempts.len()),
         error,
         cost: task.cost(),
+        title: task.title.clone(),
+        waiting_for: waits.map(waiting_for),
+        waiting_until: until,
+        question: match waits {
+            Some(Waiting::Approval) => asked().map(str::to_owned),
+            Some(Waiting::Timer | Waiting::Run | Waiting::Provider) | None => None,
+        },
+    }
+}
+
+/// What a task waits for, as rows and the API name it.
+pub fn waiting_for(reason: Waiting) -> &'static str {
+    match reason {
+        Waiting::Timer => "timer",
+        Waiting::Approval => "approval",
+        Waiting::Run => "run",
+        Waiting::Provider => "provider",
     }
 }
 
@@ -159,6 +221,7 @@ fn attempt_row(task: &TaskName, attempt: &Attempt) -> AttemptRow {
         AttemptState::Succeeded => ("succeeded", None),
         AttemptState::Failed { error } => ("failed", Some(error.message.clone())),
         AttemptState::Cancelled => ("cancelled", None),
+        AttemptState::Unknown { error } => ("unknown", Some(error.message.clone())),
     };
     AttemptRow {
         task: task.to_string(),

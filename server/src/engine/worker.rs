@@ -4,18 +4,23 @@ use std::sync::Arc;
 
 use domain::{
     frame::{Delta, Frame},
+    message::{Message, Recipient},
     run::{
         AttemptKey,
-        input::{AttemptSpec, Input, Outcome},
+        input::{AttemptSpec, Input, Outcome, Rejection},
     },
     topic,
 };
 use futures::{FutureExt, future::BoxFuture};
 use tokio_util::sync::CancellationToken;
 
-use super::{kernel::Handle, metrics::Streamed, open_turns::OpenTurns};
+use super::{
+    kernel::{Handle, Refusal},
+    metrics::Streamed,
+    open_turns::OpenTurns,
+};
 use crate::{
-    agent::{self, AttemptContext, Desk, Over, Tools},
+    agent::{self, AttemptContext, Desk, NotSent, Over, Tools},
     bus::{Bus, Payload},
     llm::Providers,
     workspace::Workspaces,
@@ -90,7 +95,7 @@ pub struct KernelDesk {
 }
 
 impl Desk for KernelDesk {
-    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), Over>> {
+    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<Vec<Message>, Over>> {
         async {
             let ended = match &outcome {
                 Outcome::TurnCompleted { key, .. } => Some(key.clone()),
@@ -99,6 +104,8 @@ impl Desk for KernelDesk {
                 | Outcome::TurnStarted { .. }
                 | Outcome::ToolCalled { .. }
                 | Outcome::ToolReturned { .. }
+                | Outcome::MessageSent { .. }
+                | Outcome::ChildFound { .. }
                 | Outcome::Succeeded { .. }
                 | Outcome::Failed { .. }
                 | Outcome::Crashed { .. } => None,
@@ -107,10 +114,27 @@ impl Desk for KernelDesk {
             if let Some(key) = ended {
                 self.open.over(&key);
             }
-            stored.map(|_| ()).map_err(|refusal| {
+            stored.map(|receipt| receipt.messages).map_err(|refusal| {
                 tracing::debug!(%refusal, "an attempt is over");
                 Over
             })
+        }
+        .boxed()
+    }
+
+    fn send(
+        &self,
+        key: AttemptKey,
+        to: Recipient,
+        text: String,
+    ) -> BoxFuture<'_, Result<(), NotSent>> {
+        async {
+            let outcome = Outcome::MessageSent { key, to, text };
+            match self.kernel.submit(Input::Outcome(outcome)).await {
+                Ok(_) => Ok(()),
+                Err(Refusal::Rejected(rejection)) => Err(not_sent(&rejection)),
+                Err(Refusal::KeyReused | Refusal::Closing) => Err(NotSent::Over),
+            }
         }
         .boxed()
     }
@@ -123,5 +147,33 @@ impl Desk for KernelDesk {
             Ok(json) => self.bus.publish(&topic, Payload::delta(json)),
             Err(error) => tracing::error!(%error, "a delta cannot be written as JSON"),
         }
+    }
+}
+
+/// What a refused message means to whoever wrote it.
+fn not_sent(rejection: &Rejection) -> NotSent {
+    match rejection {
+        Rejection::NoSuchAgent(_)
+        | Rejection::NobodyCalled(_)
+        | Rejection::NobodyListens(_)
+        | Rejection::MailboxFull(_)
+        | Rejection::MessageSize(_) => NotSent::Refused(rejection.to_string()),
+        Rejection::NoSuchRun(_)
+        | Rejection::NameTaken(_)
+        | Rejection::IllegalMove(_)
+        | Rejection::TooManyAgents(_)
+        | Rejection::AttemptOver(_)
+        | Rejection::BudgetSpent(_)
+        | Rejection::RunOver(_)
+        | Rejection::StillRunning(_)
+        | Rejection::NothingToRetry
+        | Rejection::Stale
+        | Rejection::NoSuchTask(_)
+        | Rejection::NoSuchNode(_)
+        | Rejection::FinishedPartChanged(_)
+        | Rejection::AlreadyAnswered { .. }
+        | Rejection::NotWaiting { .. }
+        | Rejection::NoSuchAnswer { .. }
+        | Rejection::Contradiction(_) => NotSent::Over,
     }
 }

@@ -10,17 +10,23 @@ mod cursor;
 mod events;
 mod failure;
 mod insert;
+mod messages;
 mod open;
 mod reader;
+mod recoveries;
 mod runs;
+mod upkeep;
+mod waiting;
 mod workflows;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use app::api::dto::{
-    EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
@@ -87,6 +93,22 @@ impl Store for SqliteStore {
         runs::alive(&self.readers).await
     }
 
+    async fn waiting(&self, most: u32) -> Result<Vec<PersonWait>, StoreError> {
+        waiting::list(&self.readers, most).await
+    }
+
+    async fn recoveries(&self) -> Result<Vec<(RunId, u32)>, StoreError> {
+        recoveries::list(&self.readers).await
+    }
+
+    async fn count_recovery(&self, run: RunId) -> Result<(), StoreError> {
+        recoveries::count(&self.writer, run).await
+    }
+
+    async fn clear_recoveries(&self, runs: &[RunId]) -> Result<(), StoreError> {
+        recoveries::clear(&self.writer, runs).await
+    }
+
     async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError> {
         runs::page(&self.readers, query).await
     }
@@ -105,6 +127,10 @@ impl Store for SqliteStore {
 
     async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
         agents::one(&self.readers, id).await
+    }
+
+    async fn messages(&self, agent: AgentId, most: u32) -> Result<Vec<EventFrame>, StoreError> {
+        messages::of(&self.readers, agent, most).await
     }
 
     async fn create_workflow(
@@ -136,6 +162,10 @@ impl Store for SqliteStore {
         workflows::one(&self.readers, id, version).await
     }
 
+    async fn workflows_named(&self, name: &str) -> Result<Vec<WorkflowId>, StoreError> {
+        workflows::named(&self.readers, name).await
+    }
+
     async fn workflows(&self, query: &WorkflowQuery) -> Result<Page<WorkflowSummary>, StoreError> {
         workflows::page(&self.readers, query).await
     }
@@ -159,5 +189,13 @@ impl Store for SqliteStore {
 
     async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError> {
         runs::spent_since(&self.readers, since).await
+    }
+
+    async fn backup(&self, file: &Path) -> Result<(), StoreError> {
+        upkeep::backup(&self.readers, file).await
+    }
+
+    async fn damage(&self) -> Result<Vec<String>, StoreError> {
+        upkeep::damage(&self.readers).await
     }
 }

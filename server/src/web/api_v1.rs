@@ -65,7 +65,36 @@ pub fn routes() -> Vec<Route> {
         door(Method::GET, "/api/v1/runs", get(runs::list)),
         door(Method::GET, "/api/v1/runs/{id}", get(runs::read)),
         door(Method::GET, "/api/v1/runs/{id}/events", get(runs::events)),
-        door(Method::POST, "/api/v1/runs/{id}/cancel", post(runs::cancel)),
+        door(
+            Method::POST,
+            "/api/v1/workflows/{id}/runs/batch",
+            post(runs::batch::start),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/runs/{id}/cancel",
+            post(runs::control::cancel),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/runs/{id}/pause",
+            post(runs::control::pause),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/runs/{id}/resume",
+            post(runs::control::resume),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/runs/{id}/retry",
+            post(runs::control::retry),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/runs/{id}/tasks/{task}/answer",
+            post(runs::control::answer),
+        ),
         door(Method::GET, "/api/v1/agents", get(agents::list)),
         door(Method::POST, "/api/v1/agents", post(agents::spawn)),
         door(Method::GET, "/api/v1/agents/{id}", get(agents::read)),
@@ -84,7 +113,22 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/agents/{id}/terminate",
             post(agents::terminate),
         ),
+        door(
+            Method::GET,
+            "/api/v1/agents/{id}/messages",
+            get(agents::messages::read),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/agents/{id}/messages",
+            post(agents::messages::send),
+        ),
         door(Method::GET, "/api/v1/events", get(events::list)),
+        door(
+            Method::GET,
+            "/api/v1/events/stream",
+            get(events::stream::open),
+        ),
         door(Method::GET, "/api/v1/providers", get(providers::list)),
     ]
 }

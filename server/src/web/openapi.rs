@@ -25,14 +25,22 @@ use super::{
         runs::list,
         runs::read,
         runs::events,
-        runs::cancel,
+        runs::batch::start,
+        runs::control::cancel,
+        runs::control::pause,
+        runs::control::resume,
+        runs::control::retry,
+        runs::control::answer,
         agents::list,
         agents::spawn,
         agents::read,
         agents::pause,
         agents::resume,
         agents::terminate,
+        agents::messages::read,
+        agents::messages::send,
         events::list,
+        events::stream::open,
         providers::list,
         health::healthz,
         health::readyz,
@@ -58,7 +66,7 @@ pub fn api() -> Document {
         .description(Some(
             "Runs troupes of LLM agents. Times are RFC 3339 in UTC, money is a decimal string in US dollars, \
              unknown values are null. Errors are problem details (RFC 9457). The live stream is the WebSocket \
-             /ws/events?after=SEQ&topics=PATTERNS.",
+             /ws/events?after=SEQ&topics=PATTERNS; its twin for plain HTTP is /api/v1/events/stream.",
         ))
         .build();
     document

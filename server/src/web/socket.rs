@@ -7,8 +7,8 @@
 
 pub mod asked;
 pub mod log;
-mod outbox;
-mod session;
+pub mod outbox;
+pub mod session;
 
 use std::{
     sync::{
@@ -71,20 +71,7 @@ pub async fn connect(State(state): State<WebState>, request: Request) -> Result<
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &state)
         .await
         .map_err(no_socket)?;
-    if state.shutdown.is_cancelled() {
-        return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "closing",
-            "The server is shutting down.",
-        ));
-    }
-    let place = Place::take(&state.sockets, state.config.sockets.most).ok_or_else(|| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too_many_sockets",
-            "As many sockets are open as may be. Close some, or raise TROUPE_MAX_SOCKETS.",
-        )
-    })?;
+    let place = Place::of(&state)?;
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER)
         .max_message_size(MAX_READ)
@@ -112,9 +99,24 @@ fn no_socket(rejection: WebSocketUpgradeRejection) -> Problem {
 }
 
 /// One of the sockets that may be open.
-struct Place(Arc<AtomicU64>);
+pub struct Place(Arc<AtomicU64>);
 
 impl Place {
+    /// A place, while the server stays up and there is one.
+    pub fn of(state: &WebState) -> Result<Self, Problem> {
+        let refused =
+            |code: &str, detail: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        if state.shutdown.is_cancelled() {
+            return Err(refused("closing", "The server is shutting down."));
+        }
+        Self::take(&state.sockets, state.config.sockets.most).ok_or_else(|| {
+            refused(
+                "too_many_sockets",
+                "As many sockets are open as may be. Close some, or raise TROUPE_MAX_SOCKETS.",
+            )
+        })
+    }
+
     fn take(open: &Arc<AtomicU64>, most: u64) -> Option<Self> {
         let next = |open: u64| (open < most).then_some(open + 1);
         open.fetch_update(Ordering::AcqRel, Ordering::Acquire, next)

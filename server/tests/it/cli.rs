@@ -197,3 +197,41 @@ fn serve_ends_cleanly_at_a_signal() {
     assert_ne!(code, Some(0));
     assert!(error.contains("127.0.0.1"), "{error}");
 }
+
+#[test]
+fn a_backup_is_a_whole_database_and_overwrites_nothing() {
+    let shell = Shell::new();
+    let (code, _, error) = said(&shell.troupe(&["backup", "copy.db"]));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("there is no database"), "{error}");
+    std::fs::create_dir_all(shell.directory.path().join("data")).expect("a directory");
+    let (_, _, error) = said(&shell.troupe(&["doctor"]));
+    let database = shell.directory.path().join("data/troupe.db");
+    assert!(database.is_file(), "{error}");
+    let (code, out, error) = said(&shell.troupe(&["backup", "copy.db"]));
+    assert_eq!(code, Some(0), "{out} {error}");
+    let copy = shell.directory.path().join("copy.db");
+    // Restored as the README says: the copy takes the place of the database.
+    let restored = shell.directory.path().join("restored");
+    std::fs::create_dir_all(&restored).expect("a directory");
+    std::fs::copy(&copy, restored.join("troupe.db")).expect("copied");
+    let restored = restored.to_str().expect("a path");
+    let (_, out, error) = said(&shell.troupe(&["doctor", "--data", restored]));
+    assert!(out.contains("the file is sound"), "{out} {error}");
+    let before = std::fs::read(&copy).expect("readable");
+    let (code, _, error) = said(&shell.troupe(&["backup", "copy.db"]));
+    assert_eq!(code, Some(1));
+    assert!(error.contains("nothing is overwritten"), "{error}");
+    assert_eq!(std::fs::read(&copy).expect("readable"), before);
+    // A file that was damaged is found out.
+    let mut bytes = before;
+    let later_half = bytes.len() / 2..;
+    bytes[later_half].fill(0xff);
+    let damaged = shell.directory.path().join("damaged");
+    std::fs::create_dir_all(&damaged).expect("a directory");
+    std::fs::write(damaged.join("troupe.db"), bytes).expect("written");
+    let damaged = damaged.to_str().expect("a path");
+    let (code, out, _) = said(&shell.troupe(&["doctor", "--data", damaged]));
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("BAD   data"), "{out}");
+}

@@ -1,6 +1,7 @@
 //! The kernel over a real store: commits, crashes, restarts, two people at once.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use app::api::dto::{
-    EventQuery, Page, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
@@ -339,6 +340,30 @@ impl Store for Faulty {
     }
     async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError> {
         self.inner.live_runs().await
+    }
+    async fn waiting(&self, most: u32) -> Result<Vec<PersonWait>, StoreError> {
+        self.inner.waiting(most).await
+    }
+    async fn recoveries(&self) -> Result<Vec<(RunId, u32)>, StoreError> {
+        self.inner.recoveries().await
+    }
+    async fn count_recovery(&self, run: RunId) -> Result<(), StoreError> {
+        self.inner.count_recovery(run).await
+    }
+    async fn clear_recoveries(&self, runs: &[RunId]) -> Result<(), StoreError> {
+        self.inner.clear_recoveries(runs).await
+    }
+    async fn messages(&self, agent: AgentId, most: u32) -> Result<Vec<EventFrame>, StoreError> {
+        self.inner.messages(agent, most).await
+    }
+    async fn workflows_named(&self, name: &str) -> Result<Vec<WorkflowId>, StoreError> {
+        self.inner.workflows_named(name).await
+    }
+    async fn backup(&self, file: &Path) -> Result<(), StoreError> {
+        self.inner.backup(file).await
+    }
+    async fn damage(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.damage().await
     }
     async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError> {
         self.inner.runs(query).await

@@ -2,6 +2,7 @@
 
 mod cli;
 mod engine;
+mod kinds;
 mod product;
 mod redis;
 mod tester;

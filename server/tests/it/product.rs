@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use server::{
-    config::{DataArgs, LimitArgs, ProviderArgs, RedisArgs, ServeArgs},
+    config::{DataArgs, LimitArgs, OutboundArgs, ProviderArgs, RedisArgs, ServeArgs},
     startup::{self, Data, Running, Settings},
 };
 use tokio_util::sync::CancellationToken;
@@ -18,13 +18,21 @@ use tower::ServiceExt;
 const ADDRESS: &str = "127.0.0.1:3999";
 
 /// A product over a data directory.
-struct House {
-    running: Running,
-    router: Router,
+pub struct House {
+    pub running: Running,
+    pub router: Router,
 }
 
 impl House {
-    async fn open(data: &Path) -> Self {
+    pub async fn open(data: &Path) -> Self {
+        Self::allowed(data, "").await
+    }
+
+    /// One whose http steps may go to these local addresses too.
+    pub async fn allowed(data: &Path, allow: &str) -> Self {
+        let outbound = OutboundArgs {
+            http_allow: allow.parse().expect("a list"),
+        };
         let providers = ProviderArgs {
             openrouter_api_key: None,
             openrouter_base_url: None,
@@ -36,11 +44,15 @@ impl House {
         let limits = LimitArgs {
             max_agents: 100,
             max_parallel: 100,
+            max_parallel_per_run: 100,
+            max_parallel_per_provider: 100,
         };
         let running = startup::build(Settings {
             data: Data::Directory(data.to_owned()),
             redis: None,
             providers: providers.clone(),
+            http_allow: outbound.http_allow.clone(),
+            own_ports: vec![3999],
             limits: limits.limits(),
             shutdown: CancellationToken::new(),
         })
@@ -60,6 +72,7 @@ impl House {
                 redis_maxlen: 1,
             },
             providers,
+            outbound,
             limits,
         };
         let router = startup::router(&running, &args, address, data.join("site"))
@@ -67,7 +80,7 @@ impl House {
         Self { running, router }
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.running.shutdown.cancel();
         self.running.tracker.close();
         self.running.tracker.wait().await;
@@ -78,7 +91,16 @@ impl House {
             .expect("the log took everything");
     }
 
-    async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
+    /// As after a `kill -9`: the engine is gone in the middle of whatever it did.
+    pub async fn killed(self) {
+        self.running.kernel_task.abort();
+        let _aborted = self.running.kernel_task.await;
+        self.running.shutdown.cancel();
+        self.running.tracker.close();
+        self.running.tracker.wait().await;
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
         let answer = self
             .router
             .clone()
@@ -104,12 +126,12 @@ impl House {
         self.send(request).await
     }
 
-    async fn json(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    pub async fn json(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
         let (status, text) = self.call(method, path, body.to_string()).await;
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    async fn create(&self, workflow: Value) -> String {
+    pub async fn create(&self, workflow: Value) -> String {
         let (status, created) = self.json("POST", "/api/v1/workflows", workflow).await;
         assert_eq!(status, StatusCode::CREATED, "{created}");
         created["id"].as_str().expect("an id").to_owned()

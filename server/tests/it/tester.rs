@@ -23,13 +23,14 @@ use server::{
     bus::{Bus, Received, memory::MemoryBus},
     clock::{Clock, SystemClock},
     engine::{
-        effects::Effects,
+        effects::{Effects, Means},
         health::Health,
         kernel::{self, Handle, Kernel, Receipt, Refusal, StartKey},
         metrics::Gauges,
-        recovery::recover,
+        recovery::{Marker, recover},
         worker::Worker,
     },
+    outbound::{self, AllowList, Guard, Outbound, SystemResolver},
     store::{Store, StoreError, replayed},
     workspace::Workspaces,
 };
@@ -179,7 +180,7 @@ pub struct Tester {
     pub workflow: WorkflowId,
     stop: CancellationToken,
     task: JoinHandle<Result<(), StoreError>>,
-    _home: Arc<tempfile::TempDir>,
+    pub home: Arc<tempfile::TempDir>,
 }
 
 impl Tester {
@@ -205,7 +206,8 @@ impl Tester {
         home: Arc<tempfile::TempDir>,
         acts: &[(&'static str, &[Act])],
     ) -> Self {
-        let recovered = recover(&*store, Limits::default(), "test")
+        let mut marker = Marker::below(home.path());
+        let recovered = recover(&*store, Limits::default(), "test", &mut marker)
             .await
             .expect("the log can be read");
         let (kernel, inbox) = kernel::inbox();
@@ -222,20 +224,25 @@ impl Tester {
         let stop = CancellationToken::new();
         let health = Health::default();
         let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
-        let effects = Effects::new(
-            kernel.clone(),
-            Arc::new(script.clone()),
-            Workspaces::below(home.path()),
-            health.clone(),
-            TaskTracker::new(),
-            stop.child_token(),
-        );
+        let guard = Guard::new(Arc::new(SystemResolver), AllowList::default());
+        let limits = outbound::Limits::default();
+        let effects = Effects::new(Means {
+            kernel: kernel.clone(),
+            worker: Arc::new(script.clone()),
+            workspaces: Workspaces::below(home.path()),
+            outbound: Outbound::new(guard, limits, Arc::new(SystemClock)),
+            store: Arc::clone(&store),
+            health: health.clone(),
+            tracker: TaskTracker::new(),
+            shutdown: stop.child_token(),
+        });
         let parts = kernel::Parts {
             store: Arc::clone(&store),
             bus: Arc::clone(&bus),
             clock: Arc::new(SystemClock),
             health: health.clone(),
             gauges: watch::Sender::new(Gauges::default()),
+            marker,
             shutdown: stop.child_token(),
         };
         let task = tokio::spawn(
@@ -250,7 +257,7 @@ impl Tester {
             workflow,
             stop,
             task,
-            _home: home,
+            home,
         }
     }
 
@@ -259,7 +266,7 @@ impl Tester {
         self.task.abort();
         let _aborted = self.task.await;
         self.stop.cancel();
-        Self::over(self.store, self.workflow, self._home, acts).await
+        Self::over(self.store, self.workflow, self.home, acts).await
     }
 
     /// Starts a run.
@@ -289,6 +296,8 @@ impl Tester {
             input: json!({}),
             budget_usd: None,
             parent: None,
+            seed: Vec::new(),
+            only: None,
         };
         let command = Command::StartRun(Box::new(start));
         self.kernel

@@ -37,7 +37,7 @@ pub(super) const VIEWS: &[&str] = &[
 
 /// The work that one evaluation may do. One unit is an instruction or 64 bytes; all of it is
 /// spent in some 30 ms and holds some 40 MiB.
-const FUEL: u64 = 600_000;
+pub(super) const FUEL: u64 = 600_000;
 
 /// Most bytes that are written in one evaluation, what is captured on the way included.
 const MAX_WRITTEN: usize = 4 * values::MAX_OUTPUT;

@@ -39,6 +39,17 @@ pub(super) fn from_json(json: &Json) -> Value {
     }
 }
 
+/// What it takes to bring a JSON value into the template language, in units of fuel.
+pub(super) fn work_to_read(json: &Json) -> u64 {
+    let more = match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+        Json::String(text) => (text.len() / BYTES_PER_FUEL) as u64,
+        Json::Array(items) => items.iter().map(work_to_read).sum(),
+        Json::Object(keys) => keys.values().map(|value| 1 + work_to_read(value)).sum(),
+    };
+    1 + more
+}
+
 /// A value as JSON; an error when that would be larger than `MAX_OUTPUT`.
 pub(super) fn to_json(value: &Value) -> Result<Json, Error> {
     let mut room = MAX_OUTPUT;

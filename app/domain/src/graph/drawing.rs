@@ -272,6 +272,19 @@ impl Drawing {
         ))
     }
 
+    /// Reads the body of a map or a loop: the same form, without the number of its version.
+    pub fn body(value: &Value) -> Result<(Self, Vec<Problem>), Problem> {
+        let Value::Object(file) = value else {
+            return Err(Problem::file(
+                "wrong_type",
+                "`body` must be a graph: an object with `nodes` and `edges`.".into(),
+            ));
+        };
+        let mut file = file.clone();
+        file.insert("troupe".into(), 1.into());
+        Self::from_value(Value::Object(file))
+    }
+
     /// The file as JSON, keys always in the same order.
     pub fn to_value(&self) -> Value {
         let mut file = Map::new();

@@ -35,7 +35,19 @@ const MOST_TANGLE: usize = 1_200;
 pub fn usual_size(node: &DrawnNode) -> (f64, f64) {
     match node.known_kind() {
         Some(Kind::Note) => (240.0, 120.0),
-        Some(Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output) | None => {
+        Some(
+            Kind::Agent
+            | Kind::Transform
+            | Kind::Branch
+            | Kind::Map
+            | Kind::Loop
+            | Kind::Http
+            | Kind::Approval
+            | Kind::Wait
+            | Kind::Workflow
+            | Kind::Output,
+        )
+        | None => {
             let ports = node.ports_out().len().max(1);
             (200.0, 48.0 + 24.0 * ports as f64)
         }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    id::{AgentId, PortName, RunId},
+    id::{AgentId, PortName, RunId, TaskName},
+    message::Message,
     money::MicroUsd,
     run::{RunError, SkipReason, TaskError, Waiting},
     time::Timestamp,
@@ -29,10 +30,37 @@ pub enum RunEvent {
         by: String,
         /// The run that it was made from.
         parent_run_id: Option<RunId>,
+        /// The task of that run which waits for this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent_task: Option<TaskName>,
+        /// How many runs are above it, for a child.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        depth: u32,
+        /// Results that it begins with: taken over from the other run, or pinned by a person.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seed: Vec<Seed>,
+        /// The one task that is asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<TaskName>,
     },
     /// Its first tasks may start.
     #[serde(rename = "workflow.started")]
     Started {},
+    /// A person holds it: what is under way ends, nothing starts.
+    #[serde(rename = "workflow.paused")]
+    Paused {
+        /// Who.
+        by: String,
+    },
+    /// It goes on: after a pause, or after it had failed or was cancelled.
+    #[serde(rename = "workflow.resumed")]
+    Resumed {
+        /// Who.
+        by: String,
+        /// Tasks that go back to where they wait for those before them; none after a pause.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        again: Vec<TaskName>,
+    },
     /// It came to its end.
     #[serde(rename = "workflow.completed")]
     Completed {
@@ -69,6 +97,14 @@ pub enum TaskEvent {
         /// For an agent `{"prompt", "instructions"}`.
         input: Option<Value>,
     },
+    /// A round of its body begins: the tasks of the body come to be.
+    #[serde(rename = "task.opened")]
+    Opened {
+        /// The try of the map or loop.
+        attempt: u32,
+        /// Which round: the place of the item in its list.
+        index: u32,
+    },
     /// An agent is told to do it.
     #[serde(rename = "task.assigned")]
     Assigned {
@@ -99,6 +135,9 @@ pub enum TaskEvent {
         /// Whether a crash cut this call before and it is made again.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resumed: bool,
+        /// Messages that the agent is handed with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        messages: Vec<Message>,
     },
     /// The model has answered.
     #[serde(rename = "turn.completed")]
@@ -158,6 +197,31 @@ pub enum TaskEvent {
         reason: Waiting,
         /// Until when at the latest.
         until: Option<Timestamp>,
+        /// The child run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        child_run_id: Option<RunId>,
+    },
+    /// A person answered.
+    #[serde(rename = "task.answered")]
+    Answered {
+        /// The try that waited.
+        attempt: u32,
+        /// Who.
+        by: String,
+        /// The way on.
+        port: PortName,
+        /// A remark.
+        comment: String,
+        /// Whatever belongs to it.
+        data: Value,
+    },
+    /// It was cut off where it may have happened or not, and must not happen twice.
+    #[serde(rename = "task.unknown")]
+    Unknown {
+        /// Which try.
+        attempt: u32,
+        /// What cut it off.
+        error: TaskError,
     },
     /// It is done.
     #[serde(rename = "task.completed")]
@@ -196,6 +260,23 @@ pub enum TaskEvent {
         /// The try that was stopped; 0 when none had begun.
         attempt: u32,
     },
+}
+
+/// A result that a run begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seed {
+    /// The task.
+    pub task: TaskName,
+    /// Its value.
+    pub output: Value,
+    /// The port taken, for a branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<PortName>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What one finished model call brought.

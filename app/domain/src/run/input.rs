@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use super::rejection::Rejection;
 use crate::{
-    agent::{AgentSpec, IllegalMove},
+    agent::AgentSpec,
     event::SystemEvent,
     graph::ValidGraph,
-    id::{AgentId, RunId, WorkflowId},
+    id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
+    message::Recipient,
     money::MicroUsd,
-    run::{AttemptKey, TaskError, ToolCall, Turn, TurnRecord},
+    run::{AttemptKey, Seed, TaskError, ToolCall, Turn, TurnRecord, decide::LiveRun},
     time::Timestamp,
 };
 
@@ -49,8 +51,23 @@ pub enum Input {
 pub enum Command {
     /// Accept and begin a run.
     StartRun(Box<StartRun>),
-    /// Stop a run.
+    /// Stop a run, and the children that it waits for.
     CancelRun(RunId),
+    /// Let a run finish what is under way and start nothing.
+    PauseRun(RunId),
+    /// Let it go on.
+    ResumeRun(RunId),
+    /// Take up a run again that failed or was cancelled, keeping what was finished.
+    RetryRun(Box<RetryRun>),
+    /// Answer a task that waits for a person.
+    Answer(Box<GivenAnswer>),
+    /// Write to an agent, or to all who listen to a topic.
+    SendMessage {
+        /// To whom.
+        to: Recipient,
+        /// What.
+        text: String,
+    },
     /// Make an agent.
     SpawnAgent {
         /// The id it will have.
@@ -85,6 +102,34 @@ pub struct StartRun {
     pub budget_usd: Option<MicroUsd>,
     /// The run that it was made from.
     pub parent: Option<RunId>,
+    /// Results that it begins with (see `run::again`).
+    pub seed: Vec<Seed>,
+    /// The one node that is asked for; all others are left out.
+    pub only: Option<NodeId>,
+}
+
+/// A run to be taken up again.
+#[derive(Debug, Clone)]
+pub struct RetryRun {
+    /// Which.
+    pub run: RunId,
+    /// The run as it ended, replayed from its log: ended runs are not kept in memory.
+    pub ended: Option<Box<LiveRun>>,
+}
+
+/// What a person answers.
+#[derive(Debug, Clone)]
+pub struct GivenAnswer {
+    /// The run.
+    pub run: RunId,
+    /// The task that waits.
+    pub task: TaskName,
+    /// The way on.
+    pub port: PortName,
+    /// A remark.
+    pub comment: String,
+    /// Whatever belongs to it; the output, where an unknown end is said to have succeeded.
+    pub data: Value,
 }
 
 /// What came of something that was begun.
@@ -143,6 +188,22 @@ pub enum Outcome {
         /// How long it took, in milliseconds.
         duration_ms: u64,
     },
+    /// An agent writes to another, or to a topic.
+    MessageSent {
+        /// The attempt that it writes from.
+        key: AttemptKey,
+        /// To whom.
+        to: Recipient,
+        /// What.
+        text: String,
+    },
+    /// The workflow that a task asked for is there: this is its run to be.
+    ChildFound {
+        /// The attempt that asked.
+        key: AttemptKey,
+        /// The child, with an id of its own and the task's input, defaults filled in.
+        start: Box<StartRun>,
+    },
     /// The attempt brought its output.
     Succeeded {
         /// Which.
@@ -172,6 +233,12 @@ pub enum Outcome {
 pub enum Timer {
     /// A failed task is tried again.
     Retry(AttemptKey),
+    /// A wait is over, or nobody answered in time.
+    WaitOver(AttemptKey),
+    /// A run has had its time.
+    RunTimeout(RunId),
+    /// A run that did much at once goes on, now that others had their turn.
+    GoOn(AttemptKey),
     /// An attempt has had its time.
     AttemptTimeout(AttemptKey),
     /// An agent that was spawned on demand has been idle since then for long enough.
@@ -181,7 +248,8 @@ pub enum Timer {
         /// When it became idle.
         since: Timestamp,
     },
-    /// Agents may be spawned again after some could not be made ready.
+    /// A pass of dispatch looks again: agents may be spawned again after some could not be made ready,
+    /// or it left something for later.
     SpawnAgain,
 }
 
@@ -194,6 +262,10 @@ pub enum Action {
     ReleaseAgent(AgentId),
     /// Begin, or take up again, an attempt.
     StartAttempt(Box<AttemptSpec>),
+    /// Send a request; the outcome is `Succeeded` with `{"status", "headers", "body"}`, or `Failed`.
+    StartHttp(Box<HttpSpec>),
+    /// Find the workflow of a child run; the outcome is `ChildFound`, or `Failed`.
+    FindWorkflow(Box<ChildSpec>),
     /// Stop an attempt: whatever it brings later is ignored.
     StopAttempt(AttemptKey),
     /// Send the timer back when its moment has come.
@@ -234,35 +306,49 @@ pub struct AttemptSpec {
     pub temperature: Option<f64>,
     /// Turns that this attempt finished before a crash: none of them is paid for again.
     pub turns: Vec<Turn>,
+    /// Whether the agent is shown what it noted in other runs.
+    pub memory: bool,
 }
 
-/// Why a command is refused. Nothing changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// No live run has this id.
-    #[error("there is no live run {0}: it may have ended already")]
-    NoSuchRun(RunId),
-    /// No live agent has this id.
-    #[error("there is no live agent {0}: it may have been terminated already")]
-    NoSuchAgent(AgentId),
-    /// A live agent has this name already.
-    #[error(
-        "an agent called `{0}` is alive already: choose another name, or terminate that one first"
-    )]
-    NameTaken(String),
-    /// The agent cannot go there from where it is.
-    #[error(transparent)]
-    IllegalMove(#[from] IllegalMove),
-    /// As many agents live as may.
-    #[error("{0} agents are alive, which is the limit: terminate some, or raise TROUPE_MAX_AGENTS")]
-    TooManyAgents(usize),
-    /// The attempt is over: whoever works on it stops.
-    #[error("attempt {} of task `{}` is over", .0.attempt, .0.task)]
-    AttemptOver(AttemptKey),
-    /// The run has spent its budget.
-    #[error("the run has spent its budget of ${0}: start it again with a higher one")]
-    BudgetSpent(MicroUsd),
-    /// The engine contradicts itself. What led there was not stored.
-    #[error("the engine contradicts itself: {0}")]
-    Contradiction(String),
+/// All that is needed to send a request.
+#[derive(Debug, Clone)]
+pub struct HttpSpec {
+    /// Which attempt.
+    pub key: AttemptKey,
+    /// The workflow, for topics.
+    pub workflow: WorkflowId,
+    /// Goes with every repeat of the same request: `{run}:{task}:{turn}`.
+    pub idempotency_key: String,
+    /// What is sent.
+    pub request: HttpRequest,
+    /// Whether the answer's body is read as JSON.
+    pub json: bool,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// A request, filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// Where to.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// What is sent.
+    pub body: Option<String>,
+}
+
+/// A child run that is asked for.
+#[derive(Debug, Clone)]
+pub struct ChildSpec {
+    /// The attempt that asks.
+    pub key: AttemptKey,
+    /// Name or id of the workflow.
+    pub workflow: String,
+    /// What the child is given; defaults are not filled in.
+    pub input: Value,
+    /// What the parent has left of its budget.
+    pub budget_usd: Option<MicroUsd>,
 }

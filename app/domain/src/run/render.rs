@@ -3,48 +3,46 @@
 use serde_json::{Value, json};
 
 use crate::{
-    expression::{ExpressionError, Outputs, Scope, holds, render, render_value},
-    graph::{AgentWork, Source},
+    expression::{ExpressionError, Outputs, Scope, evaluate, holds, render, render_value},
+    graph::{AgentWork, Field, HttpWork, Source},
     id::PortName,
-    run::{Run, Task, TaskError, TaskState},
+    run::{Run, Task, TaskError, input::HttpRequest},
+    time::Timestamp,
 };
 
-impl Outputs for Run {
-    fn output(&self, node: &str) -> Option<&Value> {
-        self.tasks.get(node).and_then(|task| task.state.output())
-    }
-
-    fn names(&self) -> Vec<&str> {
-        self.tasks
-            .iter()
-            .filter(|(_, task)| matches!(task.state, TaskState::Succeeded { .. }))
-            .map(|(name, _)| name.as_str())
-            .collect()
-    }
-}
-
-/// What a node reads, and the run it reads from.
+/// What a node reads.
 pub struct Renderer<'a> {
-    run: &'a Run,
     run_id: String,
+    input: &'a Value,
+    outputs: &'a dyn Outputs,
+    item: Option<&'a Value>,
+    index: Option<usize>,
 }
 
 impl<'a> Renderer<'a> {
-    /// For one run as it is now.
-    pub fn of(run: &'a Run) -> Self {
+    /// For a node that sees these outputs, and this item and index where it stands in a body.
+    pub fn new(
+        run: &'a Run,
+        outputs: &'a dyn Outputs,
+        item: Option<&'a Value>,
+        index: Option<usize>,
+    ) -> Self {
         Self {
-            run,
             run_id: run.id.to_string(),
+            input: &run.input,
+            outputs,
+            item,
+            index,
         }
     }
 
     fn scope(&self) -> Scope<'_> {
         Scope {
             run_id: &self.run_id,
-            input: &self.run.input,
-            outputs: self.run,
-            item: None,
-            index: None,
+            input: self.input,
+            outputs: self.outputs,
+            item: self.item,
+            index: self.index,
         }
     }
 
@@ -97,6 +95,122 @@ impl<'a> Renderer<'a> {
     pub fn output(&self, value: &Source) -> Result<Value, TaskError> {
         render_value(value, &self.scope()).map_err(|error| failed("value", &error))
     }
+}
+
+impl Renderer<'_> {
+    /// The items of a map.
+    pub fn items(&self, items: &Source) -> Result<Vec<Value>, TaskError> {
+        let value =
+            evaluate(items, &self.scope()).map_err(|error| failed("list of items", &error))?;
+        match value {
+            Value::Array(items) if items.len() <= MAX_ITEMS => Ok(items),
+            Value::Array(items) => Err(TaskError::lasting(
+                "too_many_items",
+                format!(
+                    "The list has {} items; a map takes at most {MAX_ITEMS}.",
+                    items.len()
+                ),
+            )),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => Err(TaskError::lasting(
+                "not_a_list",
+                "The items are no list. If they are text that holds JSON, let `fromjson` read it.",
+            )),
+        }
+    }
+
+    /// Whether a loop ends.
+    pub fn until(&self, until: &Source) -> Result<bool, TaskError> {
+        holds(until, &self.scope()).map_err(|error| failed("condition `until`", &error))
+    }
+
+    /// What a person is asked.
+    pub fn message(&self, message: &Source) -> Result<String, TaskError> {
+        render(message, &self.scope()).map_err(|error| failed("message", &error))
+    }
+
+    /// The moment to which a wait lasts.
+    pub fn moment(&self, until: &Source) -> Result<Timestamp, TaskError> {
+        let text = render(until, &self.scope()).map_err(|error| failed("moment", &error))?;
+        Timestamp::parse_rfc3339(text.trim()).ok_or_else(|| {
+            TaskError::lasting(
+                "bad_moment",
+                "The moment to wait for cannot be read: write it like 2030-01-31T09:00:00Z.",
+            )
+        })
+    }
+
+    /// Values by name, as one object.
+    pub fn fields(&self, key: &str, fields: &[(String, Field)]) -> Result<Value, TaskError> {
+        let mut object = serde_json::Map::new();
+        for (name, field) in fields {
+            let value = match field {
+                Field::Plain(value) => value.clone(),
+                Field::Template(source) => {
+                    render_value(source, &self.scope()).map_err(|error| failed(key, &error))?
+                }
+            };
+            object.insert(name.clone(), value);
+        }
+        Ok(Value::Object(object))
+    }
+
+    /// A request.
+    pub fn request(&self, work: &HttpWork) -> Result<HttpRequest, TaskError> {
+        let text = |key: &str, source: &Source| {
+            render(source, &self.scope()).map_err(|error| failed(key, &error))
+        };
+        let url = text("URL", &work.url)?;
+        let mut headers = Vec::with_capacity(work.headers.len());
+        for (name, field) in &work.headers {
+            let value = match field {
+                Field::Plain(Value::String(value)) => value.clone(),
+                Field::Plain(value) => value.to_string(),
+                Field::Template(source) => text("headers", source)?,
+            };
+            headers.push((name.clone(), value));
+        }
+        let body = match &work.body {
+            Some(source) => Some(text("body", source)?),
+            None => None,
+        };
+        Ok(HttpRequest {
+            method: work.method.clone(),
+            url: url.trim().to_owned(),
+            headers,
+            body,
+        })
+    }
+}
+
+/// Most items of a map.
+pub const MAX_ITEMS: usize = 100_000;
+
+/// A request as it is stored and shown: without values of headers that may hold a secret.
+pub fn shown(request: &HttpRequest) -> Value {
+    let secret = [
+        "authorization",
+        "cookie",
+        "key",
+        "token",
+        "secret",
+        "password",
+    ];
+    let headers = request.headers.iter().map(|(name, value)| {
+        let lower = name.to_ascii_lowercase();
+        let hidden = secret.iter().any(|word| lower.contains(word));
+        let value = if hidden { "(hidden)" } else { value };
+        (name.clone(), Value::from(value))
+    });
+    json!({
+        "method": request.method,
+        "url": request.url,
+        "headers": headers.collect::<serde_json::Map<_, _>>(),
+        "body": request.body,
+    })
 }
 
 /// The prompt of a task that is ready.

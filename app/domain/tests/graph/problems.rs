@@ -164,7 +164,7 @@ fn ids_and_kinds() {
     check(
         "a thing",
         expect![[r#"
-        error unknown_kind a: `thing` is no kind of node: use one of agent, transform, branch, output, note.
+        error unknown_kind a: `thing` is no kind of node: use one of agent, transform, branch, map, loop, http, approval, wait, workflow, output, note.
     "#]],
     );
     check(
@@ -602,7 +602,15 @@ fn what_comes_out_is_typed() {
                 "{} {:?} {} {} {:?}",
                 node.title, work.who, work.max_turns, work.max_tokens, work.tools
             )),
-            Work::Transform { .. } | Work::Branch { .. } | Work::Output { .. } => None,
+            Work::Transform { .. }
+            | Work::Branch { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Http(_)
+            | Work::Approval { .. }
+            | Work::Wait(_)
+            | Work::Workflow { .. }
+            | Work::Output { .. } => None,
         })
         .collect();
     expect![[r#"
@@ -614,7 +622,7 @@ fn what_comes_out_is_typed() {
         behind d b c
         before b a d
         Some(600000) RetryPolicy { attempts: 1, min_wait_ms: 2000, max_wait_ms: 10000 }
-        Node { id: NodeId("c"), title: "c", work: Transform { template: Source { text: "x", form: Template, names: Names { nodes: {}, inputs: {}, all_nodes: false, all_inputs: false, unknown: [], item: false, index: false, run: false } }, json: true }, join: All, on_error: Continue, retry: RetryPolicy { attempts: 3, min_wait_ms: 2000, max_wait_ms: 10000 }, timeout_ms: None, disabled: true }"#]].assert_eq(&format!(
+        Node { id: NodeId("c"), title: "c", work: Transform { template: Source { text: "x", form: Template, names: Names { nodes: {}, inputs: {}, all_nodes: false, all_inputs: false, unknown: [], item: false, index: false, run: false } }, json: true }, join: All, on_error: Continue, retry: RetryPolicy { attempts: 3, min_wait_ms: 2000, max_wait_ms: 10000 }, timeout_ms: None, repeatable: true, disabled: true }"#]].assert_eq(&format!(
         "{}\norder {}\nfirst {}\nlast {}\nbehind d {}\nbefore b {}\n{:?} {:?}\n{:?}",
         agents.join("\n"),
         names(&graph.order),

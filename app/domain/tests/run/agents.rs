@@ -1,7 +1,8 @@
 //! What people do to agents while runs are under way, and what a restart does.
 
 use domain::{
-    agent::{AgentSpec, Phase},
+    agent::{AgentEvent, AgentSpec, Phase},
+    event::Fact,
     id::{AgentId, RunId},
     run::{
         Run, TaskError,
@@ -186,6 +187,84 @@ fn agents_that_cannot_be_made_ready_are_not_spawned_without_end() {
 }
 
 #[test]
+fn an_agent_that_crashed_is_brought_back_by_a_task_that_names_it() {
+    let mut stage = Stage::new("a\na by ada", "a crashes");
+    let ada = spawn(&mut stage, 1, "ada", &[]);
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    stage.play_agents();
+    assert_eq!(phase(&stage, ada), Phase::Error);
+    assert_eq!(
+        stage.run().tasks["a"].state.name(),
+        "waiting",
+        "it is not brought back before somebody asks for it"
+    );
+    stage.play();
+    assert_eq!(stage.run().state.name(), "succeeded");
+    assert_eq!(stage.run().tasks["a"].attempts.len(), 2);
+    let by_troupe = stage.log.iter().filter(|event| {
+        let resumed = AgentEvent::Resumed {
+            by: "troupe".into(),
+        };
+        matches!(&event.fact, Fact::Agent { agent, event } if *agent == ada && *event == resumed)
+    });
+    assert_eq!(by_troupe.count(), 1, "once for the one crash");
+    stage.assert_sound();
+}
+
+#[test]
+fn an_agent_that_always_crashes_is_brought_back_as_often_as_its_task_is_tried() {
+    let mut stage = Stage::new("a\na by ada\na retry 4", "");
+    let ada = spawn(&mut stage, 1, "ada", &[]);
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    for _ in 0..4 {
+        let key = stage.started.remove(0).key;
+        let error = TaskError::passing("agent_crashed", "x");
+        stage
+            .take(Input::Outcome(Outcome::Crashed { key, error }))
+            .expect("crashes");
+        stage.assert_sound();
+        stage.play_timers();
+    }
+    assert!(stage.started.is_empty());
+    assert_eq!(stage.run().state.name(), "failed");
+    assert_eq!(phase(&stage, ada), Phase::Error, "nobody asks for it now");
+}
+
+#[test]
+fn an_agent_that_crashed_is_brought_back_after_a_restart_too() {
+    let mut stage = Stage::new("a\na by ada", "a crashes");
+    let ada = spawn(&mut stage, 1, "ada", &[]);
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    stage.play_agents();
+    let mut after = restart(&stage);
+    assert_eq!(phase(&after, ada), Phase::Error);
+    after.play();
+    assert_eq!(after.run().state.name(), "succeeded");
+    after.assert_sound();
+}
+
+#[test]
+fn an_agent_without_a_workspace_is_for_a_person_to_bring_back() {
+    let mut stage = Stage::new("a\na by ada", "");
+    stage.broken_workspaces = 1;
+    let ada = spawn(&mut stage, 1, "ada", &[]);
+    let start = stage.start_input(json!({}));
+    stage.take(start).expect("starts");
+    stage.play();
+    assert_eq!(phase(&stage, ada), Phase::Error);
+    assert_eq!(stage.run().tasks["a"].state.name(), "ready");
+    stage
+        .take(command(Command::ResumeAgent(ada)))
+        .expect("a person brings it back");
+    stage.play();
+    assert_eq!(stage.run().state.name(), "succeeded");
+    stage.assert_sound();
+}
+
+#[test]
 fn specialists_are_kept_for_what_only_they_can_do() {
     let mut stage = Stage::new("a\na can review", "");
     let both = spawn(&mut stage, 1, "both", &["review", "law"]);
@@ -231,9 +310,10 @@ fn outcomes_of_an_attempt_that_is_over_are_refused() {
 }
 
 /// A server that was killed: the log and the agents' rows are all that is left.
-fn restart(stage: &Stage) -> Stage {
+pub fn restart(stage: &Stage) -> Stage {
     let mut after = Stage::new("a", "");
     after.graph = Arc::clone(&stage.graph);
+    after.graphs = stage.graphs.clone();
     after.now = stage.now;
     after.log = stage.log.clone();
     after.troupe = Troupe::new(stage.troupe.head, Limits::default());
@@ -339,6 +419,7 @@ fn after_a_kill_everything_else_goes_on_too() {
         }
         let mut after = Stage::new("a", "");
         after.graph = Arc::clone(&stage.graph);
+        after.graphs = stage.graphs.clone();
         after.now = stage.now;
         after.troupe = Troupe::new(log.len() as u64, Limits::default());
         after.log = log;

@@ -2,6 +2,11 @@
 //! hold for any order of inputs.
 
 mod agents;
+mod bounds;
+mod controls;
+mod kinds;
+mod mail;
 mod properties;
+mod speed;
 mod stage;
 mod stories;

@@ -2,15 +2,16 @@
 
 use domain::{
     id::AgentId,
+    message::Recipient,
     run::{
         AttemptKey, TaskError, ToolCall,
-        input::{Command, Input, Outcome, Timer},
+        input::{Command, Input, Outcome, RetryRun, Timer},
     },
 };
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::stage::{Stage, record};
+use crate::stage::{Stage, answer, record};
 
 /// What somebody does next; numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
@@ -31,6 +32,14 @@ enum Move {
     Idle(usize),
     Cancel,
     Wait(u64),
+    Hold,
+    LetGo,
+    TakeUpAgain,
+    Answer(usize, usize),
+    FindWorkflow,
+    Moment(usize),
+    Write(usize, usize),
+    Kill,
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -51,12 +60,20 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => any::<usize>().prop_map(Move::Terminate),
         1 => any::<usize>().prop_map(Move::Idle),
         1 => (1u64..5_000).prop_map(Move::Wait),
+        1 => Just(Move::Hold),
+        2 => Just(Move::LetGo),
+        2 => Just(Move::TakeUpAgain),
+        4 => (any::<usize>(), 0usize..5).prop_map(|(at, port)| Move::Answer(at, port)),
+        3 => Just(Move::FindWorkflow),
+        3 => any::<usize>().prop_map(Move::Moment),
+        1 => (any::<usize>(), any::<usize>()).prop_map(|(from, to)| Move::Write(from, to)),
+        1 => Just(Move::Kill),
     ]
 }
 
 /// A graph without cycles: edges go from lower to higher numbers.
 fn graphs() -> impl Strategy<Value = String> {
-    let node = (0u8..6, any::<bool>(), 0u8..4);
+    let node = (0u8..16, any::<bool>(), 0u8..5);
     (
         prop::collection::vec(node, 1..9),
         prop::collection::vec((any::<usize>(), any::<usize>(), any::<bool>()), 0..14),
@@ -67,6 +84,17 @@ fn graphs() -> impl Strategy<Value = String> {
                 text.push_str(&match kind {
                     0 => format!("n{at} = x{at}\n"),
                     1 => format!("n{at} ? {}\n", at % 2 == 0),
+                    2 => format!("n{at} each [1, 2, 3] do a; b = x; a > b end\nn{at} at 2\n"),
+                    3 => {
+                        format!("n{at} each [1, 2] do l loop 2 do a; c; c once end; b; l > b end\n")
+                    }
+                    4 => format!("n{at} loop 3 do a; h get http://x/; a > h end\n"),
+                    5 => format!("n{at} get http://x/\nn{at} once\n"),
+                    6 => format!("n{at} approve ok?\n"),
+                    7 => format!("n{at} wait 700\n"),
+                    8 => format!("n{at} runs other\n"),
+                    9 => format!("n{at} each [1, 2] do c runs other; q approve ok?; c > q end\n"),
+                    10 | 11 => format!("n{at}\nn{at} once\n"),
                     _ => format!("n{at}\n"),
                 });
                 if *any_join {
@@ -74,6 +102,7 @@ fn graphs() -> impl Strategy<Value = String> {
                 }
                 match on_error {
                     0 => text.push_str(&format!("n{at} on_error continue\n")),
+                    4 if *kind > 1 && *kind != 6 => text.push_str(&format!("n{at} timeout 900\n")),
                     1 => text.push_str(&format!("n{at} on_error branch\n")),
                     _ => {}
                 }
@@ -88,6 +117,8 @@ fn graphs() -> impl Strategy<Value = String> {
                 let port = match nodes[from].0 {
                     1 if flip => ".true",
                     1 => ".false",
+                    6 if flip => ".approved",
+                    6 => ".rejected",
                     _ => "",
                 };
                 if seen.insert((from, port, to)) {
@@ -99,11 +130,14 @@ fn graphs() -> impl Strategy<Value = String> {
 }
 
 fn key(stage: &Stage, at: usize) -> AttemptKey {
-    let tasks = &stage.troupe.runs[&stage.run].run.tasks;
+    let mut runs: Vec<_> = stage.troupe.runs.values().collect();
+    runs.sort_by_key(|live| live.run.id);
+    let live = runs[at / 7 % runs.len()];
+    let tasks = &live.run.tasks;
     let (name, task) = tasks.get_index(at % tasks.len()).expect("a run has tasks");
     let attempt = task.attempts.last().map_or(1, |last| last.number);
     AttemptKey {
-        run: stage.run,
+        run: live.run.id,
         task: name.clone(),
         attempt,
     }
@@ -189,7 +223,27 @@ fn input(stage: &Stage, next: &Move) -> Option<Input> {
             Some(Input::Timer(Timer::AgentIdle { agent, since }))
         }
         Move::Cancel => command(Command::CancelRun(stage.run)),
-        Move::Wait(_) => None,
+        Move::Hold => command(Command::PauseRun(stage.run)),
+        Move::LetGo => command(Command::ResumeRun(stage.run)),
+        Move::TakeUpAgain => {
+            let (run, ended) = (stage.run, None);
+            command(Command::RetryRun(Box::new(RetryRun { run, ended })))
+        }
+        Move::Answer(at, port) => {
+            let key = key(stage, *at);
+            let port = ["approved", "rejected", "succeeded", "retry", "failed"][*port];
+            command(answer(key.run, key.task.as_str(), port, json!("said")))
+        }
+        Move::Moment(at) => {
+            let timers: Vec<_> = stage.timers.values().cloned().collect();
+            (!timers.is_empty()).then(|| Input::Timer(timers[at % timers.len()].clone()))
+        }
+        Move::Write(from, to) => outcome(Outcome::MessageSent {
+            key: key(stage, *from),
+            to: Recipient::Agent(agent(stage, *to)),
+            text: "hello".into(),
+        }),
+        Move::Wait(_) | Move::FindWorkflow | Move::Kill => None,
     }
 }
 
@@ -202,12 +256,17 @@ proptest! {
         moves in prop::collection::vec(moves(), 0..80),
         cancel_at in prop::option::of(0usize..80),
     ) {
-        let mut stage = Stage::new(&graph, "");
+        let mut stage = Stage::new(&graph, "workflow other: x; y get http://x/; x > y");
         let start = stage.start_input(json!({}));
         stage.take(start).expect("a valid graph can start");
         for (at, next) in moves.iter().enumerate() {
             if let Move::Wait(ms) = next {
                 stage.now = stage.now.plus_ms(*ms);
+            }
+            match next {
+                Move::FindWorkflow => stage.play_wanted(),
+                Move::Kill => stage.restart(),
+                _ => {}
             }
             let next = if cancel_at == Some(at) { &Move::Cancel } else { next };
             if let Some(input) = input(&stage, next) {
@@ -220,22 +279,66 @@ proptest! {
                     // only a broken worker could send; they change nothing.
                     prop_assert!(!contradicts || stage.log.len() == before, "{refused}");
                 }
-                if settled {
-                    let more = stage.log[before..].iter().any(|event| event.fact.run().is_some());
+                if settled && !matches!(next, Move::TakeUpAgain) {
+                    let more = stage.log[before..].iter().any(|event| event.fact.run() == Some(stage.run));
                     prop_assert!(!more, "an ended run went on");
                 }
             }
             stage.assert_sound();
         }
         // Left alone from here, every run comes to its end.
-        stage.play();
-        let agents: Vec<AgentId> = stage.troupe.agents.keys().copied().collect();
-        for agent in agents {
-            let resume = Input::Command { by: "tester".into(), command: Command::ResumeAgent(agent) };
-            let _not_paused = stage.take(resume);
-        }
-        stage.play();
+        stage.finish();
         stage.assert_sound();
         prop_assert!(stage.run().state.is_final(), "stuck:\n{}\n{graph}", stage.tree());
+    }
+}
+
+/// A kill after any commit of a story, then a second one soon after: it comes to the same end.
+#[test]
+fn killed_after_any_commit_every_story_comes_to_its_end() {
+    for (graph, script) in [
+        ("a; b; c; a > b > c", "b fails once"),
+        ("a; b; c; d; a > b > d; a > c > d", ""),
+        (
+            "m each [1, 2, 3] do a; b = x; c; a > b > c end; m at 2; z; m > z",
+            "m[1].a fails once",
+        ),
+        ("l until index == 2 do a; b; a > b end; z; l > z", ""),
+        (
+            "a; q approve ok?; b; a > q; q.approved > b",
+            "q is approved",
+        ),
+        (
+            "c runs other; b; c > b",
+            "workflow other: x; y get http://x/; w wait 50; x > y > w",
+        ),
+        (
+            "m each [[1, 2], [3]] do n each item do a; q approve ok?; b = x; a > q; q.approved > b end end",
+            "",
+        ),
+        (
+            "a; w wait 500; h get http://x/; a > w > h",
+            "hold when a\nh fails once",
+        ),
+    ] {
+        let mut stage = Stage::new(graph, script);
+        let start = stage.start_input(json!({}));
+        stage.take(start).expect("starts");
+        stage.finish();
+        assert_eq!(stage.run().state.name(), "succeeded", "{}", stage.tree());
+        for commit in 0..stage.commits.len() {
+            let mut after = stage.cut(commit);
+            after.assert_sound();
+            after.play_agents();
+            after.restart();
+            after.finish();
+            after.assert_sound();
+            assert_eq!(
+                after.run().state,
+                stage.run().state,
+                "{graph} cut at {commit}:\n{}",
+                after.tree()
+            );
+        }
     }
 }

@@ -448,6 +448,9 @@ fn a_crash_is_one_attempt_of_one_agent() {
                 AgentEvent::Spawned { .. }
                 | AgentEvent::Idle { .. }
                 | AgentEvent::Working { .. }
+                | AgentEvent::Freed { .. }
+                | AgentEvent::Message(_)
+                | AgentEvent::Read { .. }
                 | AgentEvent::Paused { .. }
                 | AgentEvent::Resumed { .. } => None,
             },

@@ -88,7 +88,22 @@ fn first_keys(kind: Kind, from: Option<&PortRef>) -> Map<String, Value> {
         Kind::Output => {
             keys.insert("value".into(), passed_on.into());
         }
-        Kind::Agent | Kind::Branch | Kind::Note => {}
+        Kind::Approval => {
+            keys.insert(
+                "message".into(),
+                format!("Go on with this?\n\n{passed_on}").into(),
+            );
+        }
+        Kind::Map => {
+            keys.insert("items".into(), references::output_of(&from.node).into());
+        }
+        Kind::Agent
+        | Kind::Branch
+        | Kind::Loop
+        | Kind::Http
+        | Kind::Wait
+        | Kind::Workflow
+        | Kind::Note => {}
     }
     keys
 }

@@ -2,7 +2,9 @@
 //! open. Copyable; parts read what they show and call `apply` for what they do.
 
 mod answers;
+mod inside;
 mod selecting;
+mod sizes;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -20,12 +22,18 @@ use crate::{
         document::{Applied, Document},
         dom::now_ms,
         edit::{Edit, PortRef},
-        geometry::{GRID, HEAD_PORT_Y, NODE_W, NOTE_SIZE, Point, at, drawn_size},
+        geometry::{GRID, HEAD_PORT_Y, NODE_W, Point, at, drawn_size},
         model::{Tool, snapped},
         node_html,
         stage::CanvasHandle,
     },
     components::toast::{Toasts, use_toasts},
+};
+
+use self::sizes::tidy_part;
+pub use self::{
+    inside::{Inside, Levels},
+    sizes::size_of_new,
 };
 
 /// How long nothing must change before a drawing is judged.
@@ -97,6 +105,8 @@ pub struct Editor {
     pub selecting: RwSignal<bool>,
     /// Said to those who cannot see it.
     pub said: RwSignal<String>,
+    /// Where the drawing belongs, for what is inside of a map or loop.
+    inside: StoredValue<Option<Inside>>,
     toasts: Toasts,
 }
 
@@ -104,7 +114,13 @@ impl Editor {
     /// Begins with a drawing.
     pub fn new(drawing: Drawing) -> Self {
         let problems = domain::graph::problems::problems(&drawing);
-        let editor = Self {
+        let editor = Self::with(drawing, problems, None);
+        editor.judge_while_editing();
+        editor
+    }
+
+    fn with(drawing: Drawing, problems: Vec<Problem>, inside: Option<Inside>) -> Self {
+        Self {
             document: RwSignal::new(Document::new(drawing)),
             handle: CanvasHandle::default(),
             selection: RwSignal::new(Selection::Nothing),
@@ -116,10 +132,9 @@ impl Editor {
             locked: RwSignal::new(false),
             selecting: RwSignal::new(false),
             said: RwSignal::new(String::new()),
+            inside: StoredValue::new(inside),
             toasts: use_toasts(),
-        };
-        editor.judge_while_editing();
-        editor
+        }
     }
 
     /// Judges the drawing when nobody has changed it for a moment.
@@ -156,7 +171,9 @@ impl Editor {
             let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
             for problem in self.problems.read().iter() {
                 if let Some(node) = &problem.node {
-                    let (errors, warnings) = counts.entry(node.clone()).or_default();
+                    // What is wrong inside of a map or loop shows at that one.
+                    let node = node.split('.').next().unwrap_or(node);
+                    let (errors, warnings) = counts.entry(node.to_owned()).or_default();
                     match problem.severity {
                         Severity::Error => *errors += 1,
                         Severity::Warning => *warnings += 1,
@@ -380,41 +397,4 @@ impl Editor {
         self.apply(Edit::Remove { nodes, edges });
         self.handle.with(|stage| stage.focus());
     }
-}
-
-/// How large a node of this kind will be.
-pub fn size_of_new(kind: Kind) -> (f64, f64) {
-    match kind {
-        Kind::Note => NOTE_SIZE,
-        Kind::Agent | Kind::Transform | Kind::Branch | Kind::Output => drawn_size(&DrawnNode {
-            kind: kind.name().into(),
-            ..DrawnNode::default()
-        }),
-    }
-}
-
-/// The layout of some nodes alone, with its corner where theirs was.
-fn tidy_part(
-    drawing: &Drawing,
-    chosen: &[String],
-) -> std::collections::BTreeMap<String, (f64, f64)> {
-    let ids = chosen.iter().map(String::as_str).collect();
-    let part = Fragment::copy(drawing, &ids);
-    let corner = part.corner().unwrap_or_default();
-    let alone = Drawing {
-        nodes: part.nodes,
-        edges: part.edges,
-        ..Drawing::default()
-    };
-    let mut places = tidy(&alone, &drawn_size);
-    let first = places
-        .values()
-        .copied()
-        .reduce(|a, b| (a.0.min(b.0), a.1.min(b.1)));
-    let (x, y) = first.unwrap_or_default();
-    for place in places.values_mut() {
-        let moved = snapped(at(place.0 - x + corner.x, place.1 - y + corner.y));
-        *place = (moved.x, moved.y);
-    }
-    places
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     saving::{SaveState, Saver},
-    state::Editor,
+    state::{Editor, Levels},
 };
 use crate::{
     canvas::controls::ZoomControls,
@@ -17,10 +17,16 @@ const MOST_LISTED: usize = 200;
 
 /// The strip at the bottom.
 #[component]
-pub fn Strip(editor: Editor, saver: Saver) -> impl IntoView {
+pub fn Strip(
+    editor: Editor,
+    /// The workflow's own drawing: all problems are listed, wherever they are.
+    root: Editor,
+    saver: Saver,
+    levels: Levels,
+) -> impl IntoView {
     view! {
         <footer class="strip">
-            <Problems editor/>
+            <Problems editor=root levels/>
             <SavedState saver/>
             <ZoomControls handle=editor.handle minimap=editor.minimap/>
         </footer>
@@ -29,7 +35,7 @@ pub fn Strip(editor: Editor, saver: Saver) -> impl IntoView {
 
 /// How many problems there are; pressed, the list of them.
 #[component]
-fn Problems(editor: Editor) -> impl IntoView {
+fn Problems(editor: Editor, levels: Levels) -> impl IntoView {
     let open = RwSignal::new(false);
     let errors = Memo::new(move |_| editor.errors());
     let count = Memo::new(move |_| editor.problems.read().len());
@@ -58,14 +64,14 @@ fn Problems(editor: Editor) -> impl IntoView {
                 {text}
             </button>
             <Show when=move || open.get() && (count.get() > 0)>
-                <ProblemList editor open/>
+                <ProblemList editor levels open/>
             </Show>
         </div>
     }
 }
 
 #[component]
-fn ProblemList(editor: Editor, open: RwSignal<bool>) -> impl IntoView {
+fn ProblemList(editor: Editor, levels: Levels, open: RwSignal<bool>) -> impl IntoView {
     let item = move |problem: Problem| {
         let severity = match problem.severity {
             Severity::Error => "error",
@@ -83,8 +89,18 @@ fn ProblemList(editor: Editor, open: RwSignal<bool>) -> impl IntoView {
         let message = problem.message.clone();
         let jump = move |_| {
             match (&problem.node, &problem.edge) {
-                (Some(node), _) => editor.jump(node, problem.key.as_deref()),
-                (None, Some(edge)) => editor.jump_to_edge(edge),
+                (Some(node), _) => {
+                    let here = levels.path.with_untracked(Vec::is_empty);
+                    if here && !node.contains('.') {
+                        editor.jump(node, problem.key.as_deref());
+                    } else {
+                        levels.jump(node, problem.key.as_deref());
+                    }
+                }
+                (None, Some(edge)) => {
+                    levels.back_to(0);
+                    editor.jump_to_edge(edge);
+                }
                 (None, None) => {
                     editor.handle.with(|stage| stage.model.clear_selection());
                 }

@@ -15,7 +15,13 @@ use crate::{
 
 /// The buttons over the canvas.
 #[component]
-pub fn Toolbar(editor: Editor, saver: Saver, workflow: WorkflowId) -> impl IntoView {
+pub fn Toolbar(
+    editor: Editor,
+    /// The workflow's own drawing: that one is run.
+    root: Editor,
+    saver: Saver,
+    workflow: WorkflowId,
+) -> impl IntoView {
     let label = |word: &'static str, keys: &'static str, what: fn(&Document) -> Option<String>| {
         let what = Memo::new(move |_| editor.document.with(what));
         let text = Signal::derive(move || match what.get() {
@@ -48,7 +54,7 @@ pub fn Toolbar(editor: Editor, saver: Saver, workflow: WorkflowId) -> impl IntoV
                 <Control name="select" label="Drag selects" title="Drag selects (v)" glyph=Glyph::Select pressed=editor.selecting.into() on_press=move |()| editor.toggle_tool()/>
                 <Control name="lock" label="Lock" title="Lock: nothing can be changed" glyph=Glyph::Lock pressed=locked.into() on_press=lock/>
             </div>
-            <RunButton editor saver workflow/>
+            <RunButton editor=root saver workflow/>
         </div>
     }
 }

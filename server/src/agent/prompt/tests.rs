@@ -26,6 +26,7 @@ fn spec(instructions: &str) -> AttemptSpec {
         max_tokens: 1,
         temperature: None,
         turns: Vec::new(),
+        memory: false,
     }
 }
 
@@ -33,7 +34,7 @@ fn spec(instructions: &str) -> AttemptSpec {
 fn without_orders_there_is_no_system_message() {
     let form = Form::of(None).expect("no schema");
     assert_eq!(
-        messages(&spec(" \n"), &form, &[]),
+        messages(&spec(" \n"), &form, &[], &[]),
         [ChatMessage::User("Do it.".into())]
     );
 }
@@ -43,10 +44,34 @@ fn a_schema_stands_behind_the_instructions() {
     let form = Form::of(Some(&json!({"type": "object"}))).expect("a schema");
     let orders = "Be kind.\n\nAnswer with JSON alone, without any text around it. It must satisfy this JSON Schema:\n{\"type\":\"object\"}";
     assert_eq!(
-        messages(&spec("Be kind."), &form, &[]),
+        messages(&spec("Be kind."), &form, &[], &[]),
         [
             ChatMessage::System(orders.into()),
             ChatMessage::User("Do it.".into())
+        ]
+    );
+}
+
+#[test]
+fn messages_stand_before_the_turn_that_they_were_handed_out_with() {
+    let form = Form::of(None).expect("no schema");
+    let message = |name: &str, text: &str, topic: Option<&str>| Message {
+        id: 1,
+        from: Sender::Person { name: name.into() },
+        to_topic: topic.map(str::to_owned),
+        text: text.into(),
+    };
+    let handed = [
+        message("Ada", "Be quick.", None),
+        message("Bob", "All of you.", Some("review")),
+    ];
+    let told = messages(&spec(""), &form, &[], &handed);
+    let letters = "Message from the person Ada:\nBe quick.\n\nMessage from the person Bob, to all at `review`:\nAll of you.";
+    assert_eq!(
+        told,
+        [
+            ChatMessage::User("Do it.".into()),
+            ChatMessage::User(letters.into())
         ]
     );
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::{
     frame::Delta,
     id::{AgentId, RunId, TaskName, WorkflowId},
+    message::{Message, Recipient},
     run::{
         AttemptKey, ToolOutcome, ToolResult, Turn,
         input::{AttemptSpec, Outcome},
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    agent::{AttemptContext, Desk, Over, Tools, attempt},
+    agent::{AttemptContext, Desk, NotSent, Over, Tools, attempt},
     llm::{
         Providers,
         rehearsal::Rehearsal,
@@ -29,24 +30,51 @@ use crate::{
 pub struct Notebook {
     pub outcomes: Mutex<Vec<Outcome>>,
     pub shown: Mutex<Vec<Delta>>,
+    /// Messages that were sent.
+    pub sent: Mutex<Vec<(Recipient, String)>>,
+    /// Messages that are handed to the agent with its next turn.
+    pub mailbox: Mutex<Vec<Message>>,
     pub over_at: Option<usize>,
     /// Stops the attempt right behind this many reports.
     pub stop_at: Option<(usize, CancellationToken)>,
 }
 
 impl Desk for Notebook {
-    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), Over>> {
+    fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<Vec<Message>, Over>> {
         async move {
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             if self.over_at.is_some_and(|at| outcomes.len() >= at) {
                 return Err(Over);
             }
+            let begins = matches!(outcome, Outcome::TurnStarted { .. });
             outcomes.push(outcome);
             if let Some((at, stop)) = &self.stop_at
                 && outcomes.len() == *at
             {
                 stop.cancel();
             }
+            let mut mailbox = self.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(match begins {
+                true => std::mem::take(&mut *mailbox),
+                false => Vec::new(),
+            })
+        }
+        .boxed()
+    }
+
+    fn send(
+        &self,
+        _: AttemptKey,
+        to: Recipient,
+        text: String,
+    ) -> BoxFuture<'_, Result<(), NotSent>> {
+        async move {
+            if to == Recipient::Named("nobody".into()) {
+                let refused = "no live agent is called `nobody`";
+                return Err(NotSent::Refused(refused.into()));
+            }
+            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            sent.push((to, text));
             Ok(())
         }
         .boxed()
@@ -106,7 +134,11 @@ fn line(outcome: &Outcome) -> String {
             let retry = if error.retryable { "may pass" } else { "lasts" };
             format!("failed, {retry}: {}: {}", error.code, error.message)
         }
-        Outcome::AgentReady(_) | Outcome::AgentBroken { .. } | Outcome::Crashed { .. } => {
+        Outcome::AgentReady(_)
+        | Outcome::AgentBroken { .. }
+        | Outcome::MessageSent { .. }
+        | Outcome::ChildFound { .. }
+        | Outcome::Crashed { .. } => {
             panic!("no attempt reports this: {outcome:?}")
         }
     }
@@ -131,6 +163,7 @@ pub fn spec() -> AttemptSpec {
         max_tokens: 100,
         temperature: None,
         turns: Vec::new(),
+        memory: true,
     }
 }
 
@@ -192,6 +225,7 @@ impl Stage {
                     started_at: Timestamp(0),
                     done: None,
                     tools: Vec::new(),
+                    messages: Vec::new(),
                 }),
                 Outcome::TurnCompleted { record, .. } => {
                     turns.last_mut().expect("a turn").done = Some(*record);
@@ -224,6 +258,8 @@ impl Stage {
                 }
                 Outcome::AgentReady(_)
                 | Outcome::AgentBroken { .. }
+                | Outcome::MessageSent { .. }
+                | Outcome::ChildFound { .. }
                 | Outcome::Succeeded { .. }
                 | Outcome::Failed { .. }
                 | Outcome::Crashed { .. } => {}

@@ -1,5 +1,5 @@
-//! `note`: keeps a line on the agent's own scratchpad, a file of a fixed name in its directory. Refuses
-//! to grow without end and to follow a link.
+//! `note`: keeps a line on the agent's own scratchpad, a file in its directory: one for each run, or a
+//! single one where the agent remembers other runs. Refuses to grow without end and to follow a link.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,12 +10,12 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use serde_json::{Map, Value, json};
 
-use super::{Tool, ToolError};
+use super::{Bench, Tool, ToolError};
 use crate::llm::ToolSpec;
 
 /// The tool's name.
 pub const NAME: &str = "note";
-/// The scratchpad.
+/// The scratchpad of an agent that remembers.
 const FILE: &str = "notes.md";
 const MAX_LINE_CHARS: usize = 500;
 const MAX_FILE_BYTES: u64 = 64 * 1024;
@@ -47,14 +47,17 @@ impl Tool for Note {
     fn run<'a>(
         &'a self,
         arguments: Map<String, Value>,
-        workspace: &'a Path,
+        bench: &'a Bench<'a>,
     ) -> BoxFuture<'a, Result<String, ToolError>> {
         let line = arguments
             .get("line")
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned();
-        let path = workspace.join(FILE);
+        let path = bench.workspace.join(match bench.memory {
+            true => FILE.to_owned(),
+            false => format!("notes-{}.md", bench.key.run),
+        });
         async move {
             let kept = tokio::task::spawn_blocking(move || keep(&path, &line)).await;
             kept.map_err(|error| {
@@ -121,14 +124,44 @@ fn read(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use domain::{
+        id::{RunId, TaskName},
+        run::AttemptKey,
+    };
+    use uuid::Uuid;
+
     use super::*;
+    use crate::agent::tests::Notebook;
 
     async fn note(workspace: &Path, line: &str) -> Result<String, ToolError> {
+        note_in(workspace, line, true).await
+    }
+
+    async fn note_in(workspace: &Path, line: &str, memory: bool) -> Result<String, ToolError> {
         let arguments = json!({ "line": line })
             .as_object()
             .cloned()
             .unwrap_or_default();
-        Note.run(arguments, workspace).await
+        let key = AttemptKey {
+            run: RunId(Uuid::nil()),
+            task: TaskName::parse("a").expect("a name"),
+            attempt: 1,
+        };
+        let bench = Bench {
+            workspace,
+            key: &key,
+            desk: &Notebook::default(),
+            memory,
+        };
+        Note.run(arguments, &bench).await
+    }
+
+    #[tokio::test]
+    async fn who_remembers_nothing_has_a_scratchpad_for_each_run() {
+        let workspace = tempfile::tempdir().expect("a directory");
+        note(workspace.path(), "of all runs").await.expect("kept");
+        let told = note_in(workspace.path(), "of this run", false).await;
+        assert_eq!(told, Ok("Kept. Your notes:\n- of this run\n".to_owned()));
     }
 
     #[tokio::test]

@@ -1,7 +1,10 @@
+use domain::id::{RunId, TaskName};
 use futures::FutureExt;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::*;
+use crate::agent::tests::Notebook;
 
 /// A tool that says much.
 struct Flood;
@@ -18,7 +21,7 @@ impl Tool for Flood {
     fn run<'a>(
         &'a self,
         arguments: Map<String, Value>,
-        _: &'a Path,
+        _: &'a Bench<'a>,
     ) -> BoxFuture<'a, Result<String, ToolError>> {
         let times = arguments.get("times").and_then(Value::as_u64).unwrap_or(1);
         async move { Ok("ü".repeat(usize::try_from(times).unwrap_or(0))) }.boxed()
@@ -38,7 +41,18 @@ async fn call(name: &str, arguments: &str) -> ToolOutcome {
         name: name.into(),
         arguments: arguments.into(),
     };
-    run(&offered, &call, Path::new("/nowhere")).await
+    let key = AttemptKey {
+        run: RunId(Uuid::nil()),
+        task: TaskName::parse("a").expect("a name"),
+        attempt: 1,
+    };
+    let bench = Bench {
+        workspace: Path::new("/nowhere"),
+        key: &key,
+        desk: &Notebook::default(),
+        memory: false,
+    };
+    run(&offered, &call, &bench).await
 }
 
 #[test]
@@ -56,7 +70,7 @@ fn who_may_use_tools_may_take_notes() {
     let unknown = names(&["note", "web"]).expect_err("unknown");
     assert_eq!(
         unknown.to_string(),
-        "There is no tool `web`. Known: note, flood. Correct the tools of this step or of its agent."
+        "There is no tool `web`. Known: note, send_message, flood. Correct the tools of this step or of its agent."
     );
 }
 

@@ -22,6 +22,10 @@ struct ProviderConfig {
     model: Option<String>,
     instructions: String,
     tools: Vec<String>,
+    #[serde(default)]
+    max_tasks: u32,
+    #[serde(default)]
+    memory: bool,
 }
 
 /// Agents that are alive, oldest first; then, if asked for, the newest of those that are gone.
@@ -29,11 +33,11 @@ pub(super) async fn list(readers: &SqlitePool, gone: bool) -> Result<Vec<Agent>,
     // One statement, so that an agent which ends meanwhile is not in both halves.
     let rows = sqlx::query(
         "SELECT id, name, capabilities, provider_config, on_demand, state_detail, created_at,
-                updated_at, attempts_done, cost_micro_usd
+                updated_at, attempts_done, cost_micro_usd, also, mailbox
          FROM agents INDEXED BY agents_alive WHERE state <> 'terminated'
          UNION ALL SELECT * FROM (
             SELECT id, name, capabilities, provider_config, on_demand, state_detail, created_at,
-                   updated_at, attempts_done, cost_micro_usd
+                   updated_at, attempts_done, cost_micro_usd, also, mailbox
             FROM agents INDEXED BY agents_gone WHERE state = 'terminated'
             ORDER BY updated_at DESC, id DESC LIMIT ?1)",
     )
@@ -54,7 +58,7 @@ pub(super) async fn list(readers: &SqlitePool, gone: bool) -> Result<Vec<Agent>,
 pub(super) async fn one(readers: &SqlitePool, id: AgentId) -> Result<Option<Agent>, StoreError> {
     let row = sqlx::query(
         "SELECT id, name, capabilities, provider_config, on_demand, state_detail, created_at,
-                updated_at, attempts_done, cost_micro_usd
+                updated_at, attempts_done, cost_micro_usd, also, mailbox
          FROM agents WHERE id = ?1",
     )
     .bind(id.to_string())
@@ -69,6 +73,8 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
         model,
         instructions,
         tools,
+        max_tasks,
+        memory,
     } = row.json(3)?;
     Ok(Agent {
         id: row.parsed(0)?,
@@ -78,6 +84,8 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
             model,
             instructions,
             tools,
+            max_tasks,
+            memory,
         },
         on_demand: row.get(4)?,
         state: row.json(5)?,
@@ -85,5 +93,7 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
         updated_at: row.moment(7)?,
         attempts_done: row.count(8)?,
         cost_usd: MicroUsd(row.count(9)?),
+        also: row.json(10)?,
+        mailbox: row.json(11)?,
     })
 }

@@ -22,20 +22,22 @@ use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow};
 static AGENTS: Insert = Insert::new(
     "storing agents",
     "INSERT OR ROLLBACK INTO agents (id, name, capabilities, state, state_detail, provider_config, on_demand,
-        attempts_done, cost_micro_usd, created_at, updated_at)",
-    11,
+        attempts_done, cost_micro_usd, created_at, updated_at, also, mailbox)",
+    13,
     "ON CONFLICT (id) DO UPDATE SET name = excluded.name, capabilities = excluded.capabilities,
         state = excluded.state, state_detail = excluded.state_detail,
         provider_config = excluded.provider_config, attempts_done = excluded.attempts_done,
-        cost_micro_usd = excluded.cost_micro_usd, updated_at = excluded.updated_at",
+        cost_micro_usd = excluded.cost_micro_usd, updated_at = excluded.updated_at,
+        also = excluded.also, mailbox = excluded.mailbox",
 );
 
 static RUNS: Insert = Insert::new(
     "storing runs",
     "INSERT OR ROLLBACK INTO runs (id, workflow_id, workflow_version, workflow_name, status, started_by, input,
         output, error, budget_micro_usd, cost_micro_usd, prompt_tokens, completion_tokens, tasks,
-        tasks_settled, created_at, started_at, ended_at, last_seq, last_run_seq)",
-    20,
+        tasks_settled, created_at, started_at, ended_at, last_seq, last_run_seq, parent_run_id,
+        parent_task)",
+    22,
     "ON CONFLICT (id) DO UPDATE SET status = excluded.status, output = excluded.output,
         error = excluded.error, cost_micro_usd = excluded.cost_micro_usd,
         prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
@@ -46,11 +48,13 @@ static RUNS: Insert = Insert::new(
 
 static TASKS: Insert = Insert::new(
     "storing tasks",
-    "INSERT OR ROLLBACK INTO tasks (run_id, task, position, node, kind, status, attempts, error, cost_micro_usd)",
-    9,
+    "INSERT OR ROLLBACK INTO tasks (run_id, task, position, node, kind, status, attempts, error, cost_micro_usd,
+        title, waiting_for, waiting_until, question)",
+    13,
     "ON CONFLICT (run_id, task) DO UPDATE SET position = excluded.position,
         status = excluded.status, attempts = excluded.attempts, error = excluded.error,
-        cost_micro_usd = excluded.cost_micro_usd",
+        cost_micro_usd = excluded.cost_micro_usd, waiting_for = excluded.waiting_for,
+        waiting_until = excluded.waiting_until, question = excluded.question",
 );
 
 static ATTEMPTS: Insert = Insert::new(
@@ -212,14 +216,22 @@ fn bind_agent(agent: &Agent, to: &mut SqliteArguments) -> Result<(), BoxDynError
     to.add(agent.state.phase().name())?;
     to.add(serde_json::to_string(&agent.state)?)?;
     to.add(
-        json!({"model": spec.model, "instructions": spec.instructions, "tools": spec.tools})
-            .to_string(),
+        json!({
+            "model": spec.model,
+            "instructions": spec.instructions,
+            "tools": spec.tools,
+            "max_tasks": spec.max_tasks,
+            "memory": spec.memory,
+        })
+        .to_string(),
     )?;
     to.add(agent.on_demand)?;
     to.add(int(agent.attempts_done))?;
     to.add(int(agent.cost_usd.0))?;
     to.add(agent.created_at.0)?;
-    to.add(agent.updated_at.0)
+    to.add(agent.updated_at.0)?;
+    to.add(serde_json::to_string(&agent.also)?)?;
+    to.add(serde_json::to_string(&agent.mailbox)?)
 }
 
 fn bind_run(run: &RunRow, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
@@ -242,7 +254,9 @@ fn bind_run(run: &RunRow, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
     to.add(run.started_at.map(|at| at.0))?;
     to.add(run.ended_at.map(|at| at.0))?;
     to.add(int(run.last_seq))?;
-    to.add(int(run.last_run_seq))
+    to.add(int(run.last_run_seq))?;
+    to.add(run.parent.map(|parent| parent.to_string()))?;
+    to.add(run.parent_task.as_deref())
 }
 
 fn bind_task(run: &str, task: &TaskRow, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
@@ -254,7 +268,11 @@ fn bind_task(run: &str, task: &TaskRow, to: &mut SqliteArguments) -> Result<(), 
     to.add(task.status)?;
     to.add(task.attempts)?;
     to.add(task.error.as_deref())?;
-    to.add(task.cost.map(|cost| int(cost.0)))
+    to.add(task.cost.map(|cost| int(cost.0)))?;
+    to.add(task.title.as_str())?;
+    to.add(task.waiting_for)?;
+    to.add(task.waiting_until.map(|until| until.0))?;
+    to.add(task.question.as_deref())
 }
 
 fn bind_attempt(

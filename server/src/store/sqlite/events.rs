@@ -182,7 +182,7 @@ async fn measure(
 }
 
 /// Whole events by their numbers, oldest first.
-async fn load(
+pub(super) async fn load(
     connection: &mut SqliteConnection,
     numbers: &[u64],
 ) -> Result<Vec<EventFrame>, StoreError> {

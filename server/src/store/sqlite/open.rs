@@ -25,11 +25,18 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "start",
-    include_str!("../../../../migrations/0001_start.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "start",
+        include_str!("../../../../migrations/0001_start.sql"),
+    ),
+    (
+        2,
+        "kinds",
+        include_str!("../../../../migrations/0002_kinds.sql"),
+    ),
+];
 
 /// `application_id` of our files.
 const APPLICATION: i64 = 1_416_787_312;

@@ -97,6 +97,10 @@ impl Log {
                 budget_usd: Some(MicroUsd(500_000)),
                 by: "test".into(),
                 parent_run_id: None,
+                parent_task: None,
+                depth: 0,
+                seed: Vec::new(),
+                only: None,
             },
         })
     }
@@ -169,6 +173,8 @@ fn run_row(id: RunId, status: &'static str, created_at: Timestamp) -> RunRow {
         ended_at: None,
         last_seq: 1,
         last_run_seq: 1,
+        parent: None,
+        parent_task: None,
     }
 }
 
@@ -182,6 +188,10 @@ fn task_row(name: &str, position: u32, status: &'static str) -> TaskRow {
         attempts: 0,
         error: None,
         cost: None,
+        title: name.into(),
+        waiting_for: None,
+        waiting_until: None,
+        question: None,
     }
 }
 
@@ -214,6 +224,8 @@ fn spawned(id: AgentId, name: &str, at: Timestamp) -> Agent {
         model: Some("rehearsal:default".into()),
         instructions: "Be \"brief\".\nAlways.".into(),
         tools: vec!["note".into()],
+        max_tasks: 2,
+        memory: true,
     };
     Agent::spawned(
         id,

@@ -70,6 +70,18 @@ pub(super) async fn create(
     writer.finish(result).await
 }
 
+/// Workflows of exactly this name; one too many is enough to know.
+pub(super) async fn named(readers: &SqlitePool, name: &str) -> Result<Vec<WorkflowId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM workflows WHERE deleted_at IS NULL AND name = ?1
+         ORDER BY updated_at DESC, id DESC LIMIT 2",
+    )
+    .bind(name)
+    .fetch_all(readers)
+    .await?;
+    rows.iter().map(|row| Columns(row).parsed(0)).collect()
+}
+
 async fn insert(
     connection: &mut SqliteConnection,
     id: WorkflowId,

@@ -1,4 +1,6 @@
-//! Agents: list, make, read, hold, end.
+//! Agents: list, make, read, hold, end. `agents/messages` is what they write and are written.
+
+pub mod messages;
 
 use app::api::dto::AgentDetail;
 use axum::{
@@ -54,6 +56,12 @@ pub struct AgentRequest {
     /// Tools that it may use.
     #[serde(default)]
     tools: Vec<String>,
+    /// How many tasks it does at a time; 1 when missing.
+    #[serde(default)]
+    max_tasks: u32,
+    /// Whether it remembers other runs: what it noted, and what was written to it there.
+    #[serde(default)]
+    memory: bool,
 }
 
 /// An agent that was made.
@@ -80,6 +88,12 @@ pub struct AgentShape {
     instructions: String,
     /// Tools that it may use.
     tools: Vec<String>,
+    /// How many tasks it does at a time.
+    max_tasks: u32,
+    /// Whether it remembers other runs.
+    memory: bool,
+    /// Messages that it has not read.
+    unread: usize,
     /// `spawning`, `idle`, `working`, `paused`, `error`, `terminated`.
     state: &'static str,
     /// The attempt that it is at.
@@ -245,6 +259,8 @@ impl From<AgentRequest> for AgentSpec {
             model,
             instructions,
             tools,
+            max_tasks,
+            memory,
         } = request;
         Self {
             name,
@@ -252,6 +268,8 @@ impl From<AgentRequest> for AgentSpec {
             model,
             instructions: instructions.unwrap_or_default(),
             tools,
+            max_tasks,
+            memory,
         }
     }
 }
@@ -274,6 +292,8 @@ impl From<Agent> for AgentShape {
             model,
             instructions,
             tools,
+            max_tasks,
+            memory,
         } = agent.spec;
         Self {
             id: agent.id.to_string(),
@@ -282,6 +302,9 @@ impl From<Agent> for AgentShape {
             model,
             instructions,
             tools,
+            max_tasks: max_tasks.max(1),
+            memory,
+            unread: agent.mailbox.len(),
             state,
             working_on,
             error,

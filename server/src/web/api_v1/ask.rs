@@ -11,7 +11,7 @@ use axum::{
 use bytes::Bytes;
 use domain::{
     graph::{Drawing, MAX_NODES, Problem as DrawingProblem, Severity, problems::problems},
-    id::{AgentId, RunId, WorkflowId},
+    id::{AgentId, RunId, TaskName, WorkflowId},
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -21,6 +21,9 @@ use crate::web::{WebState, body, problem::Problem};
 
 /// Largest body that is no workflow, in bytes.
 const MAX_BODY: usize = 256 << 10;
+
+/// Largest body with the inputs of many runs, in bytes.
+const MAX_MANY: usize = 8 << 20;
 
 /// Largest workflow file, in bytes.
 const MAX_WORKFLOW: usize = 32 << 20;
@@ -137,6 +140,35 @@ impl<T: DeserializeOwned> FromRequest<WebState> for Given<T> {
     }
 }
 
+/// A JSON body that may be large: the inputs of many runs.
+pub struct ManyGiven<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<WebState> for ManyGiven<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &WebState) -> Result<Self, Problem> {
+        let bytes = json_body(request, MAX_MANY).await?;
+        read_json(&bytes).map(Self)
+    }
+}
+
+/// The run and the task in the path. What is no name of a task names nothing: 404.
+pub struct TaskOf(pub RunId, pub TaskName);
+
+impl FromRequestParts<WebState> for TaskOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, Problem> {
+        let missing = || Problem::not_found("There is no such task.");
+        let Path((run, task)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| missing())?;
+        let run = run.parse().map_err(|_| missing())?;
+        let task = TaskName::parse(&task).map_err(|_| missing())?;
+        Ok(Self(run, task))
+    }
+}
+
 /// A JSON body, or none.
 pub struct MaybeGiven<T>(pub Option<T>);
 
@@ -145,7 +177,7 @@ impl<T: DeserializeOwned> FromRequest<WebState> for MaybeGiven<T> {
 
     async fn from_request(request: Request, _: &WebState) -> Result<Self, Problem> {
         let bytes = json_body(request, MAX_BODY).await?;
-        if bytes.is_empty() {
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
             Ok(Self(None))
         } else {
             read_json(&bytes).map(|given| Self(Some(given)))

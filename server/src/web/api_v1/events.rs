@@ -1,4 +1,6 @@
-//! The log, for programs that read it piece by piece.
+//! The log, for programs that read it piece by piece. `events/stream` sends it as it grows.
+
+pub mod stream;
 
 use std::str::FromStr;
 

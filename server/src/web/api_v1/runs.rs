@@ -1,10 +1,13 @@
-//! Runs: start, list, read, follow, stop. `runs/shape` is what a run looks like here.
+//! Runs: start, list, read, follow. `runs/shape` is what a run looks like here, `runs/control` what can
+//! be asked of it, `runs/batch` starts many.
 
+pub mod batch;
+pub mod control;
 pub mod shape;
 
 use std::str::FromStr;
 
-use app::api::dto::{RunQuery, StartRun};
+use app::api::dto::{Accepted, RunQuery, StartRun};
 use axum::{
     Json,
     extract::State,
@@ -51,16 +54,6 @@ pub struct AcceptedRun {
     id: String,
     /// Number of its first event: follow the stream from before it.
     seq: u64,
-}
-
-/// A run that was told to stop.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CancelledRun {
-    /// The run.
-    #[schema(format = "uuid")]
-    id: String,
-    /// Always `cancelled`.
-    status: &'static str,
 }
 
 /// Which runs.
@@ -160,10 +153,7 @@ pub async fn start(
         )
         .await?;
     let location = format!("/api/v1/runs/{}", accepted.id);
-    let body = Json(AcceptedRun {
-        id: accepted.id.to_string(),
-        seq: accepted.seq,
-    });
+    let body = Json(AcceptedRun::from(accepted));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response())
 }
 
@@ -237,22 +227,11 @@ pub async fn events(
     }))
 }
 
-/// Stops a run at once.
-#[utoipa::path(post, path = "/api/v1/runs/{id}/cancel", tag = "runs",
-    params(("id" = String, Path, format = "uuid", description = "The run")),
-    responses(
-        (status = 200, body = CancelledRun),
-        (status = 409, description = "It has ended already", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = "default", description = "A problem", body = ProblemDetails, content_type = "application/problem+json"),
-))]
-pub async fn cancel(
-    State(state): State<WebState>,
-    Asker(actor): Asker,
-    Id(id): Id<RunId>,
-) -> Result<Json<CancelledRun>, Problem> {
-    state.backend.cancel_run(&actor, id).await?;
-    Ok(Json(CancelledRun {
-        id: id.to_string(),
-        status: "cancelled",
-    }))
+impl From<Accepted> for AcceptedRun {
+    fn from(accepted: Accepted) -> Self {
+        Self {
+            id: accepted.id.to_string(),
+            seq: accepted.seq,
+        }
+    }
 }

@@ -1,7 +1,7 @@
-//! The writing side of one socket. It knows the difference between a busy moment and a reader that
+//! The writing side of one conversation, and that of a socket. It knows the difference between a busy moment and a reader that
 //! has stopped reading, and says goodbye with a reason.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures::{
@@ -83,12 +83,38 @@ fn shorten(reason: &str) -> &str {
     &reason[..end.unwrap_or(0)]
 }
 
-/// The frame of a payload, sharing its bytes.
-pub fn message(payload: &Payload) -> Message {
-    match Utf8Bytes::try_from(payload.bytes()) {
-        Ok(text) => Message::Text(text),
-        Err(_) => Message::text(payload.json().to_owned()),
+/// A frame on its way.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Its text.
+    pub json: Utf8Bytes,
+    /// Where a client that has read this can go on from.
+    pub seq: Option<u64>,
+}
+
+impl Written {
+    /// The frame of a payload, sharing its bytes.
+    pub fn of(payload: &Payload, seq: Option<u64>) -> Self {
+        let json = match Utf8Bytes::try_from(payload.bytes()) {
+            Ok(text) => text,
+            Err(_) => payload.json().into(),
+        };
+        Self { json, seq }
     }
+}
+
+/// Where a conversation is written to. An end of the subscription while the reader stalls is its end.
+pub trait Out: Send {
+    /// Says what comes before the first frame, if anything does.
+    fn greet(&mut self, on: &Subscription) -> impl Future<Output = Result<(), End>> + Send;
+    /// Writes frames and waits until they are under way.
+    fn send(
+        &mut self,
+        batch: Vec<Written>,
+        on: &Subscription,
+    ) -> impl Future<Output = Result<(), End>> + Send;
+    /// Asks whether the other side is still there, or lets it know that this one is.
+    fn knock(&mut self, on: &Subscription) -> impl Future<Output = Result<(), End>> + Send;
 }
 
 /// The writing side.
@@ -105,7 +131,7 @@ impl Outbox {
 
     /// Writes the messages and waits until they are under way. While the reader stalls, the end of
     /// its subscription is its end.
-    pub async fn send(
+    async fn write(
         &mut self,
         messages: Vec<Message>,
         subscription: &Subscription,
@@ -143,6 +169,22 @@ impl Outbox {
         };
         // Whoever does not take leave in time is left.
         let _ = tokio::time::timeout(end.goodbye(), goodbye).await;
+    }
+}
+
+impl Out for Outbox {
+    async fn greet(&mut self, _: &Subscription) -> Result<(), End> {
+        Ok(())
+    }
+
+    async fn send(&mut self, batch: Vec<Written>, on: &Subscription) -> Result<(), End> {
+        let messages = batch.into_iter().map(|frame| Message::Text(frame.json));
+        self.write(messages.collect(), on).await
+    }
+
+    async fn knock(&mut self, on: &Subscription) -> Result<(), End> {
+        let ping = Message::Ping(bytes::Bytes::new());
+        self.write(vec![ping], on).await
     }
 }
 

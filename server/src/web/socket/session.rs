@@ -22,7 +22,7 @@ use super::{
     MAX_IN,
     asked::{StreamAsked, Topics},
     log::LogReader,
-    outbox::{BATCH, End, Outbox, message},
+    outbox::{BATCH, End, Out, Outbox, Written},
 };
 use crate::{
     bus::{Bus, Class, Payload, Received, Subscription, Switched},
@@ -48,25 +48,17 @@ const MISSED: u32 = 2;
 /// Talks until one side ends it.
 pub async fn converse(socket: WebSocket, state: WebState, asked: StreamAsked) {
     let (sink, mut stream) = socket.split();
-    let topics = asked.topics.unwrap_or_else(Topics::all);
-    let rules = state.config.sockets;
-    let mut heartbeat = interval_at(Instant::now() + rules.heartbeat, rules.heartbeat);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let after = asked.after.map(|after| after.0);
+    let heartbeat = heartbeat(&state);
+    let shutdown = state.shutdown.clone();
     let (asks, to_answer) = mpsc::channel(ASKS);
     let unanswered = AtomicU32::new(0);
-    let mut session = Session {
-        subscription: state.bus.subscribe(topics.patterns().to_vec()),
-        bus: state.bus,
-        log: state.log,
-        metrics: Some(state.metrics),
-        outbox: Outbox::new(sink, rules),
-        topics,
-        last: 0,
-    };
+    let out = Outbox::new(sink, state.config.sockets);
+    let mut session = Session::new(out, state, asked);
     let end = tokio::select! {
-        end = session.talk(asked.after.map(|after| after.0), to_answer, heartbeat, &unanswered) => end,
+        end = session.talk(after, to_answer, heartbeat, Some(&unanswered)) => end,
         end = listen(&mut stream, asks, &unanswered) => end,
-        () = state.shutdown.cancelled() => End::Restart,
+        () = shutdown.cancelled() => End::Restart,
     };
     tracing::debug!(?end, "a socket ended");
     let Session {
@@ -76,6 +68,26 @@ pub async fn converse(socket: WebSocket, state: WebState, asked: StreamAsked) {
     } = session;
     drop(subscription);
     outbox.close(stream, &end).await;
+}
+
+/// Talks to one who only listens, until one side ends it.
+pub async fn tell(out: impl Out, state: WebState, asked: StreamAsked) -> End {
+    let after = asked.after.map(|after| after.0);
+    let heartbeat = heartbeat(&state);
+    let shutdown = state.shutdown.clone();
+    let (_nobody_asks, to_answer) = mpsc::channel(1);
+    let mut session = Session::new(out, state, asked);
+    tokio::select! {
+        end = session.talk(after, to_answer, heartbeat, None) => end,
+        () = shutdown.cancelled() => End::Restart,
+    }
+}
+
+fn heartbeat(state: &WebState) -> Interval {
+    let every = state.config.sockets.heartbeat;
+    let mut heartbeat = interval_at(Instant::now() + every, every);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat
 }
 
 /// Reads what the client sends until it leaves or sends what it must not.
@@ -121,24 +133,38 @@ fn broken(error: &axum::Error) -> End {
     }
 }
 
-struct Session {
+struct Session<O> {
     log: Arc<dyn LogReader>,
     bus: Arc<dyn Bus>,
     metrics: Option<watch::Receiver<Metrics>>,
-    outbox: Outbox,
+    outbox: O,
     topics: Topics,
     subscription: Subscription,
     /// Everything up to here was sent or is not wanted.
     last: u64,
 }
 
-impl Session {
+impl<O: Out> Session<O> {
+    fn new(outbox: O, state: WebState, asked: StreamAsked) -> Self {
+        let topics = asked.topics.unwrap_or_else(Topics::all);
+        Self {
+            subscription: state.bus.subscribe(topics.patterns().to_vec()),
+            bus: state.bus,
+            log: state.log,
+            metrics: Some(state.metrics),
+            outbox,
+            topics,
+            last: 0,
+        }
+    }
+
+    /// `unanswered` counts knocks; without it nobody is expected to answer.
     async fn talk(
         &mut self,
         after: Option<u64>,
         mut asks: mpsc::Receiver<ClientFrame>,
         mut heartbeat: Interval,
-        unanswered: &AtomicU32,
+        unanswered: Option<&AtomicU32>,
     ) -> End {
         if let Err(end) = self.begin(after).await {
             return end;
@@ -171,8 +197,11 @@ impl Session {
     async fn begin(&mut self, after: Option<u64>) -> Result<(), End> {
         let head = self.log.head().await.map_err(no_log)?;
         let epoch = self.log.epoch().await.map_err(no_log)?;
-        self.send(vec![write(&Frame::Hello { epoch, head })])
-            .await?;
+        self.outbox.greet(&self.subscription).await?;
+        // Who only begins now has everything up to the head; others have not read that far yet.
+        let seq = after.is_none().then_some(head);
+        let hello = write(&Frame::Hello { epoch, head });
+        self.send(vec![Written { seq, ..hello }]).await?;
         if let Some(after) = after {
             let topics = self.topics.clone();
             self.replay(after, head, &topics).await?;
@@ -257,14 +286,14 @@ impl Session {
         self.send(batch).await
     }
 
-    fn add(&mut self, payload: &Payload, batch: &mut Vec<Message>) {
+    fn add(&mut self, payload: &Payload, batch: &mut Vec<Written>) {
         match payload.class() {
             Class::Event { seq } if seq <= self.last => {}
             Class::Event { seq } => {
                 self.last = seq;
-                batch.push(message(payload));
+                batch.push(Written::of(payload, Some(seq)));
             }
-            Class::Delta => batch.push(message(payload)),
+            Class::Delta => batch.push(Written::of(payload, None)),
             // Every socket gets the figures, whatever it listens to: they come by another way.
             Class::Metrics => {}
         }
@@ -317,14 +346,14 @@ impl Session {
         }
     }
 
-    async fn knock(&mut self, unanswered: &AtomicU32) -> Result<(), End> {
-        if unanswered.fetch_add(1, Ordering::Relaxed) >= MISSED {
+    async fn knock(&mut self, unanswered: Option<&AtomicU32>) -> Result<(), End> {
+        if unanswered.is_some_and(|count| count.fetch_add(1, Ordering::Relaxed) >= MISSED) {
             return Err(End::Silent);
         }
-        self.send(vec![Message::Ping(bytes::Bytes::new())]).await
+        self.outbox.knock(&self.subscription).await
     }
 
-    async fn send(&mut self, batch: Vec<Message>) -> Result<(), End> {
+    async fn send(&mut self, batch: Vec<Written>) -> Result<(), End> {
         if batch.is_empty() {
             Ok(())
         } else {
@@ -334,7 +363,7 @@ impl Session {
 }
 
 /// The next figures; `None` once there will be no more, and never again after that.
-async fn news(metrics: &mut Option<watch::Receiver<Metrics>>) -> Option<Message> {
+async fn news(metrics: &mut Option<watch::Receiver<Metrics>>) -> Option<Written> {
     match metrics {
         Some(receiver) => match receiver.changed().await {
             Ok(()) => Some(figures(&receiver.borrow_and_update())),
@@ -344,21 +373,27 @@ async fn news(metrics: &mut Option<watch::Receiver<Metrics>>) -> Option<Message>
     }
 }
 
-fn figures(metrics: &Metrics) -> Message {
+fn figures(metrics: &Metrics) -> Written {
     write(&Frame::Metrics {
         name: "metrics.updated".to_owned(),
         data: metrics.clone(),
     })
 }
 
-fn write(frame: &Frame) -> Message {
-    match serde_json::to_string(frame) {
-        Ok(json) => Message::text(json),
-        Err(error) => {
-            // Frames hold only strings, numbers and JSON values: they always can be written.
-            tracing::error!(%error, "a frame cannot be written as JSON");
-            Message::text("{}")
-        }
+fn write(frame: &Frame) -> Written {
+    let json = serde_json::to_string(frame).unwrap_or_else(|error| {
+        // Frames hold only strings, numbers and JSON values: they always can be written.
+        tracing::error!(%error, "a frame cannot be written as JSON");
+        "{}".to_owned()
+    });
+    let seq = match frame {
+        Frame::Event(event) => Some(event.seq),
+        Frame::Snapshot { head } => Some(*head),
+        Frame::Hello { .. } | Frame::Delta(_) | Frame::Metrics { .. } => None,
+    };
+    Written {
+        json: json.into(),
+        seq,
     }
 }
 

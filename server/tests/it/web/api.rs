@@ -10,7 +10,7 @@ use domain::{
     money::MicroUsd,
     run::{
         Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError, TaskState,
-        Turn, TurnRecord,
+        Tokens, Totals, Turn, TurnRecord,
     },
     time::Timestamp,
 };
@@ -523,6 +523,7 @@ fn a_run() -> Run {
         started_at: Timestamp(1_790_000_000_000),
         done,
         tools: vec![],
+        messages: vec![],
     };
     let error = TaskError::lasting("provider_refused", "The provider refused.");
     let task = |node: &str, state, attempts| Task {
@@ -532,6 +533,12 @@ fn a_run() -> Run {
         input: None,
         state,
         attempts,
+        counted_from: 0,
+        answer: None,
+        child: None,
+        rounds: 0,
+        body: None,
+        reused: false,
     };
     let attempt = Attempt {
         number: 1,
@@ -563,6 +570,19 @@ fn a_run() -> Run {
         created_at: Timestamp(1_790_000_000_000),
         started_at: None,
         ended_at: None,
+        active_since: None,
+        parent: None,
+        depth: 0,
+        only: None,
+        totals: Totals {
+            cost_usd: Some(MicroUsd(4_200)),
+            tokens: Tokens {
+                prompt: Some(10),
+                completion: None,
+            },
+            settled: 1,
+            simulated: false,
+        },
         last_seq: 9,
         last_run_seq: 4,
         tasks: [
@@ -610,6 +630,7 @@ async fn a_run_looks_as_the_contract_says() {
           "budget_usd": "0.5",
           "simulated": false,
           "parent_run_id": null,
+          "parent_task": null,
           "created_at": "2026-09-21T14:13:20Z",
           "started_at": null,
           "ended_at": null,
@@ -623,6 +644,11 @@ async fn a_run_looks_as_the_contract_says() {
               "title": "A step",
               "status": "waiting",
               "waiting_for": "timer",
+              "waiting_until": null,
+              "answer": null,
+              "child_run_id": null,
+              "rounds": 0,
+              "reused": false,
               "agent_id": "01890a5d-ac96-774b-bcce-b302099a8059",
               "input": null,
               "output": null,
@@ -674,6 +700,11 @@ async fn a_run_looks_as_the_contract_says() {
               "title": "A step",
               "status": "failed",
               "waiting_for": null,
+              "waiting_until": null,
+              "answer": null,
+              "child_run_id": null,
+              "rounds": 0,
+              "reused": false,
               "agent_id": null,
               "input": null,
               "output": null,

@@ -9,9 +9,9 @@ use std::{
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, EventQuery, Overview, Page, ProviderInfo, RunQuery,
-        RunSnapshot, RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery,
-        WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentName, EventQuery, GivenAnswer, Overview,
+        Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
+        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -28,6 +28,8 @@ use domain::{
     frame::{Delta, EventFrame, Frame, Metrics},
     graph::{Drawing, problems::problems},
     id::{AgentId, NodeId, RunId, TaskName, WorkflowId},
+    message::{Message, Sender},
+    money::MicroUsd,
     run::{Run, RunState},
     time::Timestamp,
     topic,
@@ -38,7 +40,7 @@ use server::{
     bus::{Bus, MemoryBus, Payload},
     engine::health::Health,
     store::StoreError,
-    web::{Entrance, LogReader, SocketRules, WebConfig, WebState, router},
+    web::{Batches, Entrance, LogReader, SocketRules, WebConfig, WebState, router},
 };
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -61,6 +63,9 @@ pub struct FakeBackend {
     pub workflows: Mutex<BTreeMap<WorkflowId, Vec<Drawing>>>,
     pub agents: Mutex<Vec<Agent>>,
     pub starts: Mutex<Vec<StartRun>>,
+    pub retries: Mutex<Vec<RetryRun>>,
+    pub alone: Mutex<Vec<RunNode>>,
+    pub answers: Mutex<Vec<GivenAnswer>>,
     pub run_queries: Mutex<Vec<RunQuery>>,
     pub event_queries: Mutex<Vec<EventQuery>>,
     pub run: Mutex<Option<Run>>,
@@ -105,6 +110,7 @@ impl Backend for FakeBackend {
         Ok(Overview {
             metrics: Metrics::default(),
             live_runs: vec![],
+            waiting: vec![],
             recent_runs: vec![],
             agents: vec![],
             events: vec![],
@@ -307,6 +313,45 @@ impl Backend for FakeBackend {
         Ok(())
     }
 
+    async fn pause_run(&self, _: &Actor, id: RunId) -> Result<(), ApiError> {
+        self.works()?;
+        let mut run = self.run.lock().expect("lock");
+        let run = run.as_mut().filter(|run| run.id == id);
+        let run = run.ok_or_else(|| ApiError::not_found("run"))?;
+        run.state = RunState::Paused { by: "admin".into() };
+        Ok(())
+    }
+
+    async fn resume_run(&self, _: &Actor, id: RunId) -> Result<(), ApiError> {
+        self.works()?;
+        let mut run = self.run.lock().expect("lock");
+        let run = run.as_mut().filter(|run| run.id == id);
+        run.ok_or_else(|| ApiError::not_found("run"))?.state = RunState::Running;
+        Ok(())
+    }
+
+    async fn retry_run(&self, _: &Actor, request: RetryRun) -> Result<Accepted, ApiError> {
+        self.works()?;
+        let id = request.run;
+        self.retries.lock().expect("lock").push(request);
+        Ok(Accepted { id, seq: 8 })
+    }
+
+    async fn run_node(&self, _: &Actor, request: RunNode) -> Result<Accepted, ApiError> {
+        self.works()?;
+        self.alone.lock().expect("lock").push(request);
+        Ok(Accepted {
+            id: parsed(RUN),
+            seq: 9,
+        })
+    }
+
+    async fn answer(&self, _: &Actor, given: GivenAnswer) -> Result<(), ApiError> {
+        self.works()?;
+        self.answers.lock().expect("lock").push(given);
+        Ok(())
+    }
+
     async fn agents(&self, _: &Actor, _: bool) -> Result<Vec<Agent>, ApiError> {
         self.works()?;
         Ok(self.agents.lock().expect("lock").clone())
@@ -354,6 +399,35 @@ impl Backend for FakeBackend {
         )
     }
 
+    async fn agent_messages(&self, _: &Actor, id: AgentId) -> Result<Vec<AgentMessage>, ApiError> {
+        self.works()?;
+        let agent = self.agent_of(id)?;
+        let to = AgentName {
+            id,
+            name: agent.spec.name,
+        };
+        let shown = |message| AgentMessage {
+            seq: 5,
+            at: Timestamp(1_790_000_000_000),
+            to: to.clone(),
+            message,
+        };
+        Ok(agent.mailbox.into_iter().map(shown).collect())
+    }
+
+    async fn send_message(&self, _: &Actor, to: AgentId, text: String) -> Result<(), ApiError> {
+        let from = Sender::Person {
+            name: "admin".into(),
+        };
+        let message = Message {
+            id: 5,
+            from,
+            to_topic: None,
+            text,
+        };
+        self.tell(to, &AgentEvent::Message(message))
+    }
+
     async fn events(&self, _: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError> {
         self.works()?;
         self.event_queries.lock().expect("lock").push(query);
@@ -373,6 +447,35 @@ impl Backend for FakeBackend {
             is_default: true,
             default_model: Some("rehearsal:default".into()),
         }])
+    }
+}
+
+#[async_trait]
+impl Batches for FakeBackend {
+    async fn start_batch(
+        &self,
+        _: &Actor,
+        workflow: WorkflowId,
+        inputs: Vec<Value>,
+        budget_usd: Option<MicroUsd>,
+        idempotency_key: Option<String>,
+    ) -> Result<Vec<Accepted>, ApiError> {
+        self.works()?;
+        let accepted = inputs.into_iter().map(|input| {
+            let mut starts = self.starts.lock().expect("lock");
+            starts.push(StartRun {
+                workflow,
+                input,
+                budget_usd,
+                idempotency_key: idempotency_key.clone(),
+            });
+            let seq = starts.len() as u64;
+            Accepted {
+                id: parsed(RUN),
+                seq,
+            }
+        });
+        Ok(accepted.collect())
     }
 }
 
@@ -568,6 +671,7 @@ impl House {
         let metrics = watch::Sender::new(Metrics::default());
         let state = WebState {
             backend: backend.clone(),
+            batches: backend.clone(),
             bus: bus.clone(),
             log: log.clone(),
             config: Arc::new(config("127.0.0.1:3000", site.path().to_owned(), sockets)),

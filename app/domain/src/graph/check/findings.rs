@@ -1,5 +1,7 @@
 //! Collects problems as they are found and puts them into the order people read them in.
 
+use std::{cell::Cell, rc::Rc};
+
 use crate::{
     expression::nearest,
     graph::{Drawing, Problem, Severity},
@@ -44,17 +46,18 @@ pub(super) struct Findings<'a> {
     errors: Vec<(Place, Problem)>,
     warnings: Vec<(Place, Problem)>,
     untold: usize,
-    suggestions: usize,
+    /// How many names were given a suggestion, here and in the graphs around.
+    suggested: Rc<Cell<usize>>,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(drawing: &'a Drawing) -> Self {
+    pub(super) fn new(drawing: &'a Drawing, suggested: Rc<Cell<usize>>) -> Self {
         Self {
             drawing,
             errors: Vec::new(),
             warnings: Vec::new(),
             untold: 0,
-            suggestions: SUGGESTIONS,
+            suggested,
         }
     }
 
@@ -94,9 +97,32 @@ impl<'a> Findings<'a> {
 
     /// Whether one more search for a suggestion is worth its time.
     pub(super) fn may_suggest(&mut self) -> bool {
-        let left = self.suggestions.checked_sub(1);
-        self.suggestions = left.unwrap_or(0);
-        left.is_some()
+        let before = self.suggested.get();
+        self.suggested.set(before.saturating_add(1));
+        before < SUGGESTIONS
+    }
+
+    /// Takes over what was found inside the body of a node: names of nodes become paths
+    /// (`each.draft`), so that they are told apart from those outside.
+    pub(super) fn adopt(&mut self, at: usize, mut problem: Problem) {
+        let outer = &self.drawing.nodes[at].id;
+        match (&mut problem.node, &problem.edge) {
+            (Some(inner), _) => *inner = format!("{outer}.{inner}"),
+            (node, Some(_)) => *node = Some(outer.clone()),
+            (node, None) => {
+                *node = Some(outer.clone());
+                problem.key = Some("body".to_owned());
+            }
+        }
+        let list = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if list.len() >= 10 * MOST {
+            self.untold += 1;
+            return;
+        }
+        list.push((Place::Key(at, "body"), problem));
     }
 
     fn add(&mut self, severity: Severity, code: &str, place: Place, message: String) {

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Findings, Place, short};
-use crate::graph::{Drawing, InputSpec, drawing::InputType};
+use super::{Findings, Place, keys::whole, short};
+use crate::{
+    graph::{Drawing, InputSpec, drawing::InputType},
+    kind::MAX_WAIT_MS,
+};
 
 pub(super) fn check(drawing: &Drawing, findings: &mut Findings<'_>) {
     let mut seen = HashSet::new();
@@ -36,6 +39,35 @@ pub(super) fn check(drawing: &Drawing, findings: &mut Findings<'_>) {
             );
             findings.warning("unknown_key", Place::Input(at), message);
         }
+    }
+}
+
+/// Bounds of a run that the file sets beside its nodes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RunLimits {
+    /// The longest that a run may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Most tasks at work at once.
+    pub max_parallel: Option<usize>,
+}
+
+/// Reads `timeout_ms` and `max_parallel` of the workflow.
+pub(super) fn limits(drawing: &Drawing, findings: &mut Findings<'_>) -> RunLimits {
+    let mut number = |key: &str, max: i64| {
+        let value = drawing.extra.get(key).filter(|value| !value.is_null())?;
+        match whole(value) {
+            Some(number) if (1..=max).contains(&number) => u64::try_from(number).ok(),
+            Some(_) | None => {
+                let message =
+                    format!("`{key}` of the workflow must be a whole number, 1 to {max}.");
+                findings.error("out_of_range", Place::File, message);
+                None
+            }
+        }
+    };
+    RunLimits {
+        timeout_ms: number("timeout_ms", MAX_WAIT_MS),
+        max_parallel: number("max_parallel", 10_000).and_then(|most| usize::try_from(most).ok()),
     }
 }
 

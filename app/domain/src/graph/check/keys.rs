@@ -3,21 +3,29 @@
 
 mod typed;
 
-use std::fmt::Display;
+use std::{collections::BTreeSet, fmt::Display};
 
 use serde_json::{Map, Value};
 
-use self::typed::whole;
-use super::{Findings, Place, Reads, short};
+pub(super) use self::typed::whole;
+use super::{Around, Findings, Place, Reads, short};
 use crate::{
-    graph::{AgentWork, Drawing, Join, Node, OnError, Severity, Source, Who, Work},
+    graph::{
+        AgentWork, Drawing, HttpWork, Join, Node, OnError, Severity, Source, WaitWork, Who, Work,
+    },
     id::{NodeId, PortName},
-    kind::{KeySpec, Kind},
+    kind::{KeySpec, Kind, MAX_CASES},
     retry::RetryPolicy,
 };
 
 /// The longest that one attempt of an agent takes where its node says nothing.
 const AGENT_TIMEOUT_MS: u64 = 600_000;
+
+/// The longest that a request takes where its node says nothing.
+const HTTP_TIMEOUT_MS: u64 = 60_000;
+
+/// The names of the nodes in a body.
+pub(super) type Outline = BTreeSet<String>;
 
 /// What was read of one node.
 pub(super) struct Step {
@@ -28,7 +36,12 @@ pub(super) struct Step {
 }
 
 /// Reads the node at this place of the drawing.
-pub(super) fn read(drawing: &Drawing, at: usize, findings: &mut Findings<'_>) -> Step {
+pub(super) fn read(
+    drawing: &Drawing,
+    at: usize,
+    inside: &Around<'_>,
+    findings: &mut Findings<'_>,
+) -> Step {
     let drawn = &drawing.nodes[at];
     let Some(kind) = drawn.known_kind() else {
         return Step {
@@ -44,47 +57,63 @@ pub(super) fn read(drawing: &Drawing, at: usize, findings: &mut Findings<'_>) ->
         reads: Vec::new(),
     };
     keys.report_unknown();
-    let node = keys.node(&drawn.id, drawn.title());
+    let node = keys.node(&drawn.id, drawn.title(), inside);
     Step {
         node,
         reads: keys.reads,
     }
 }
 
-struct Keys<'a, 'b, 'c> {
-    at: usize,
+/// The keys of one node while they are read.
+pub(super) struct Keys<'a, 'b, 'c> {
+    pub(super) at: usize,
     kind: Kind,
     keys: &'a Map<String, Value>,
-    findings: &'b mut Findings<'c>,
-    reads: Vec<Reads>,
+    pub(super) findings: &'b mut Findings<'c>,
+    pub(super) reads: Vec<Reads>,
 }
 
 impl<'a> Keys<'a, '_, '_> {
     /// The whole node. Every key is read even where an earlier one was wrong, so that all that is
     /// wrong is told at once.
-    fn node(&mut self, id: &str, title: &str) -> Option<Node> {
+    fn node(&mut self, id: &str, title: &str, inside: &Around<'_>) -> Option<Node> {
         self.line("title");
         if self.kind == Kind::Note {
             self.line("text");
             return None;
         }
-        let work = self.work();
+        let work = self.work(inside);
         let join = match self.choice("join") {
             "any" => Join::Any,
             _ => Join::All,
         };
         let on_error = match self.choice("on_error") {
-            "continue" => OnError::Continue,
+            // Of a map it is said of its items: it goes on by itself.
+            "continue" if self.kind != Kind::Map => OnError::Continue,
             "branch" => OnError::Branch,
             _ => OnError::Fail,
         };
         let retry = self.retry();
-        let timeout_ms = self.integer("timeout_ms");
+        // Of an approval it is how long it waits for a person, and was read with its work.
+        let timeout_ms = if self.kind == Kind::Approval {
+            None
+        } else {
+            self.integer("timeout_ms")
+        };
+        let repeatable = self.flag_on("repeatable");
         let disabled = self.flag("disabled");
         let work = work?;
         let timeout_ms = match work {
             Work::Agent(_) => timeout_ms.or(Some(AGENT_TIMEOUT_MS)),
-            Work::Transform { .. } | Work::Branch { .. } | Work::Output { .. } => timeout_ms,
+            Work::Http(_) => timeout_ms.or(Some(HTTP_TIMEOUT_MS)),
+            Work::Transform { .. }
+            | Work::Branch { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Approval { .. }
+            | Work::Wait(_)
+            | Work::Workflow { .. }
+            | Work::Output { .. } => timeout_ms,
         };
         let id = NodeId::parse(id).ok()?;
         let title = title.to_owned();
@@ -96,11 +125,12 @@ impl<'a> Keys<'a, '_, '_> {
             on_error,
             retry,
             timeout_ms,
+            repeatable,
             disabled,
         })
     }
 
-    fn work(&mut self) -> Option<Work> {
+    fn work(&mut self, inside: &Around<'_>) -> Option<Work> {
         match self.kind {
             Kind::Agent => self.agent().map(|work| Work::Agent(Box::new(work))),
             Kind::Transform => {
@@ -112,6 +142,26 @@ impl<'a> Keys<'a, '_, '_> {
                 })
             }
             Kind::Branch => self.branch(),
+            Kind::Map => self.map(inside),
+            Kind::Loop => self.looped(inside),
+            Kind::Http => self.http(),
+            Kind::Approval => {
+                let message = self.source("message");
+                let timeout_ms = self.integer("timeout_ms");
+                Some(Work::Approval {
+                    message: message?,
+                    timeout_ms,
+                })
+            }
+            Kind::Wait => self.wait(),
+            Kind::Workflow => {
+                let workflow = self.line("workflow");
+                let input = self.fields("input");
+                Some(Work::Workflow {
+                    workflow: workflow?.trim().to_owned(),
+                    input: input?,
+                })
+            }
             Kind::Output => Some(Work::Output {
                 value: self.source("value")?,
             }),
@@ -152,6 +202,52 @@ impl<'a> Keys<'a, '_, '_> {
             max_tokens: u32::try_from(max_tokens).unwrap_or(u32::MAX),
             temperature,
         })
+    }
+
+    fn http(&mut self) -> Option<Work> {
+        let method = self.choice("method");
+        let url = self.source("url");
+        let headers = self.fields("headers");
+        let body = self.source("body");
+        let json = self.choice("output") == "json";
+        let scheme = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+        if let Some(url) = &url
+            && !url.text.contains('{')
+            && !scheme(url.text.trim())
+        {
+            let message = "The URL must begin with http:// or https://.";
+            self.error("bad_url", "url", message);
+            return None;
+        }
+        Some(Work::Http(Box::new(HttpWork {
+            method: method.to_owned(),
+            url: url?,
+            headers: headers?,
+            body,
+            json,
+        })))
+    }
+
+    fn wait(&mut self) -> Option<Work> {
+        let until = self.source("until");
+        let duration_ms = self.integer("duration_ms");
+        match (self.value("until").is_some(), until, duration_ms) {
+            (true, None, _) => None,
+            (_, Some(_), Some(_)) => {
+                let message = "`until` and `duration_ms` are both there: keep one of the two.";
+                self.error("two_waits", "until", message);
+                None
+            }
+            (_, Some(until), None) => Some(Work::Wait(WaitWork::Until(until))),
+            (false, None, Some(duration)) => Some(Work::Wait(WaitWork::For(duration))),
+            (false, None, None) => {
+                if self.value("duration_ms").is_none() {
+                    let message = "Say how long to wait: `duration_ms`, or `until` a moment.";
+                    self.error("missing_key", "duration_ms", message);
+                }
+                None
+            }
+        }
     }
 
     fn branch(&mut self) -> Option<Work> {
@@ -198,6 +294,14 @@ impl<'a> Keys<'a, '_, '_> {
         };
         if list.is_empty() {
             return None;
+        }
+        if list.len() > MAX_CASES {
+            let message = format!(
+                "There are {} cases; a branch has at most {MAX_CASES}. Let one branch follow another.",
+                list.len()
+            );
+            self.error("too_many_cases", "cases", message);
+            return Some(None);
         }
         let mut cases: Vec<(PortName, Source)> = Vec::with_capacity(list.len());
         let mut whole = true;
@@ -317,12 +421,12 @@ impl<'a> Keys<'a, '_, '_> {
 
     // -- small things -----------------------------------------------------------------------------
 
-    fn spec(&self, name: &str) -> Option<&'static KeySpec> {
+    pub(super) fn spec(&self, name: &str) -> Option<&'static KeySpec> {
         self.kind.key(name)
     }
 
     /// What stands under a key; null is as good as nothing.
-    fn value(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
         self.keys.get(name).filter(|value| !value.is_null())
     }
 
@@ -344,12 +448,12 @@ impl<'a> Keys<'a, '_, '_> {
         }
     }
 
-    fn wrong_type(&mut self, spec: &'static KeySpec, what: &str) {
+    pub(super) fn wrong_type(&mut self, spec: &'static KeySpec, what: &str) {
         let message = format!("`{}` must be {what}.", spec.name);
         self.error("wrong_type", spec.name, message);
     }
 
-    fn error(&mut self, code: &str, key: &'static str, message: impl Display) {
+    pub(super) fn error(&mut self, code: &str, key: &'static str, message: impl Display) {
         self.findings
             .error(code, Place::Key(self.at, key), message.to_string());
     }

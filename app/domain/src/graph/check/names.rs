@@ -1,11 +1,11 @@
 //! What expressions read: every name must be there, and should come before.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::{Findings, Place, Reads, edges::Wire, keys::Step, short};
+use super::{Around, Findings, Place, Reads, edges::Wire, keys::Step, short};
 use crate::{
     expression::nearest,
-    graph::{Drawing, topology},
+    graph::{Drawing, InputSpec, topology},
     kind::Kind,
 };
 
@@ -13,24 +13,26 @@ use crate::{
 /// graph made to be slow is not searched to its end, it only gets fewer warnings.
 const SEARCH_STEPS: usize = 5_000_000;
 
+/// Gives the names of nodes around this graph that it reads.
 pub(super) fn check<'a>(
     drawing: &'a Drawing,
     index: &HashMap<&'a str, usize>,
+    around: &Around<'a>,
     steps: &[Step],
     wires: &[Wire],
     order: &[usize],
     findings: &mut Findings<'a>,
-) {
-    let inputs = drawing
-        .inputs
-        .iter()
-        .map(|input| input.name.as_str())
-        .collect();
+) -> BTreeSet<String> {
+    let declared = around.inputs.unwrap_or(&drawing.inputs);
+    let inputs = declared.iter().map(|input| input.name.as_str()).collect();
     let mut names = NameCheck {
         drawing,
         index,
+        around,
+        declared,
         inputs,
         findings,
+        read_around: BTreeSet::new(),
     };
     let mut readers: HashMap<usize, Vec<(usize, &'static str)>> = HashMap::new();
     for (at, step) in steps.iter().enumerate() {
@@ -40,14 +42,19 @@ pub(super) fn check<'a>(
             }
         }
     }
-    not_upstream(drawing, readers, wires, order, findings);
+    let read_around = names.read_around;
+    not_upstream(drawing, readers, wires, order, around.again, findings);
+    read_around
 }
 
 struct NameCheck<'a, 'b> {
     drawing: &'a Drawing,
     index: &'b HashMap<&'a str, usize>,
+    around: &'b Around<'a>,
+    declared: &'a [InputSpec],
     inputs: HashSet<&'a str>,
     findings: &'b mut Findings<'a>,
+    read_around: BTreeSet<String>,
 }
 
 impl<'a> NameCheck<'a, '_> {
@@ -67,6 +74,9 @@ impl<'a> NameCheck<'a, '_> {
                     );
                 }
                 Some(&node) => found.push(node),
+                None if self.around.has(name.as_str()) => {
+                    self.read_around.insert(name.clone());
+                }
                 None => {
                     let hint = match self.meant(name) {
                         Some(id) => {
@@ -89,13 +99,12 @@ impl<'a> NameCheck<'a, '_> {
                 self.unknown(at, reads.key, message);
             }
         }
-        if names.item || names.index {
-            let name = if names.item { "item" } else { "index" };
-            self.unknown(
-                at,
-                reads.key,
-                format!("`{name}` is there only inside of a map."),
-            );
+        if names.item && !self.around.item {
+            let message = "`item` is there only inside of a map.".to_owned();
+            self.unknown(at, reads.key, message);
+        } else if names.index && !self.around.index {
+            let message = "`index` is there only inside of a map or a loop.".to_owned();
+            self.unknown(at, reads.key, message);
         }
         found
     }
@@ -103,10 +112,15 @@ impl<'a> NameCheck<'a, '_> {
     /// The node that an unknown name probably means; first of all one of which a dash was taken
     /// for a minus.
     fn meant(&mut self, name: &str) -> Option<&'a str> {
-        let ids = || self.drawing.nodes.iter().map(|node| node.id.as_str());
         if !self.findings.may_suggest() {
             return None;
         }
+        let around = self.around.nodes.iter().flat_map(|names| names.iter());
+        let mut outside: Vec<&'a str> = around.copied().collect();
+        outside.sort_unstable();
+        let drawn = self.drawing.nodes.iter().map(|node| node.id.as_str());
+        let all: Vec<&'a str> = drawn.chain(outside).collect();
+        let ids = || all.iter().copied();
         let dashed = |id: &&str| {
             id.strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with('-'))
@@ -128,7 +142,7 @@ impl<'a> NameCheck<'a, '_> {
                 .warning("unknown_name", Place::Key(at, key), message);
             return;
         }
-        let known = self.drawing.inputs.iter().map(|input| input.name.as_str());
+        let known = self.declared.iter().map(|input| input.name.as_str());
         let hint = match self.findings.suggest(name, known) {
             Some(other) => format!("did you mean `{}`?", path("input", other)),
             None => "declare it as an input.".to_owned(),
@@ -158,7 +172,7 @@ impl<'a> NameCheck<'a, '_> {
         if self.inputs.contains(name.as_str()) {
             return format!("`{name}` is an input: write `{}`.", path("input", &name));
         }
-        if self.index.contains_key(name.as_str()) {
+        if self.index.contains_key(name.as_str()) || self.around.has(name.as_str()) {
             return format!(
                 "`{name}` is a node: write `{}.output`.",
                 path("nodes", &name)
@@ -166,6 +180,9 @@ impl<'a> NameCheck<'a, '_> {
         }
         match self.findings.suggest(&name, ["input", "nodes", "run"]) {
             Some(other) => format!("There is no `{name}`. Did you mean `{other}`?"),
+            None if self.around.index => format!(
+                "There is no `{name}`: expressions here see `input`, `nodes`, `run`, `index` and, in a map, `item`."
+            ),
             None => format!("There is no `{name}`: expressions see `input`, `nodes` and `run`."),
         }
     }
@@ -194,6 +211,7 @@ fn not_upstream(
     readers: HashMap<usize, Vec<(usize, &'static str)>>,
     wires: &[Wire],
     order: &[usize],
+    again: bool,
     findings: &mut Findings<'_>,
 ) {
     let count = drawing.nodes.len();
@@ -236,7 +254,9 @@ fn not_upstream(
             }
         }
         for (reader, key) in readers {
-            let message = if reader == read {
+            let message = if reader == read && again {
+                "A step has no output of its own in the first round: ask `is defined`.".to_owned()
+            } else if reader == read {
                 "A step cannot read its own output: it has none yet.".to_owned()
             } else if seen[reader] == read {
                 continue;

@@ -1,5 +1,7 @@
 //! What nodes and edges amount to: circles, steps that are never reached, ways that lead nowhere.
 
+use std::collections::HashSet;
+
 use super::{Findings, Place, edges::Wire, short};
 use crate::{
     graph::{Drawing, topology},
@@ -70,15 +72,31 @@ fn loose_ends(drawing: &Drawing, wires: &[Wire], order: &[usize], findings: &mut
             continue;
         }
         let is_branch = node.known_kind() == Some(Kind::Branch);
+        let is_approval = node.known_kind() == Some(Kind::Approval);
+        let may_expire = node
+            .keys
+            .get("timeout_ms")
+            .is_some_and(|limit| !limit.is_null());
+        let followed: HashSet<&str> = outgoing[at]
+            .iter()
+            .map(|&wire| wires[wire].port.as_str())
+            .collect();
         for port in node.ports_out() {
-            let used = outgoing[at]
-                .iter()
-                .any(|&wire| wires[wire].port.as_str() == port);
+            let used = followed.contains(port.as_str());
             let (key, message) = match port.as_str() {
                 _ if used => continue,
                 PortName::ERROR if node.text("on_error") == Some("branch") => (
                     "on_error",
                     "Nothing follows at port `error`: a failure of this step ends its way unseen."
+                        .to_owned(),
+                ),
+                "approved" if is_approval => (
+                    "message",
+                    "Nothing follows at port `approved`: a yes ends the run there.".to_owned(),
+                ),
+                "timeout" if is_approval && may_expire => (
+                    "timeout_ms",
+                    "Nothing follows at port `timeout`: without an answer the run ends there."
                         .to_owned(),
                 ),
                 _ if !is_branch => continue,

@@ -6,8 +6,11 @@ use serde_json::{Map, Value, json};
 use web_sys::HtmlTextAreaElement;
 
 use super::{
+    body::BodyField,
+    retry::RetryField,
+    rows::FieldsField,
     text::{area_html, read, shown},
-    upstream::{Name, names},
+    upstream::Name,
 };
 use crate::{
     components::{Button, ButtonLook, Field, Glyph, IconButton},
@@ -38,8 +41,13 @@ pub fn KeyField(
         Callback::new(move |value: Option<Value>| editor.set_key(&node, spec.name, value))
     };
     let control = match spec.holds {
-        KeyType::Flag => view! { <FlagField id=id.clone() value put/> }.into_any(),
+        KeyType::Flag => view! { <FlagField id=id.clone() missing=false value put/> }.into_any(),
+        KeyType::FlagOn => view! { <FlagField id=id.clone() missing=true value put/> }.into_any(),
         KeyType::Choice(words) => view! { <ChoiceField id=id.clone() words value put/> }.into_any(),
+        KeyType::Body => {
+            view! { <BodyField editor id=id.clone() node value put wrong/> }.into_any()
+        }
+        KeyType::Fields => view! { <FieldsField id=id.clone() value put wrong/> }.into_any(),
         KeyType::Cases => view! { <CasesField id=id.clone() value put/> }.into_any(),
         KeyType::Retry => view! { <RetryField id=id.clone() value put/> }.into_any(),
         KeyType::Line
@@ -51,6 +59,7 @@ pub fn KeyField(
         | KeyType::Words
         | KeyType::Model
         | KeyType::AgentName
+        | KeyType::Workflow
         | KeyType::Schema => {
             view! { <TextField editor id=id.clone() node holds=spec.holds value put wrong/> }
                 .into_any()
@@ -74,7 +83,7 @@ fn problem_of(editor: Editor, node: &str, key: &str) -> Option<String> {
 
 /// Anything that is typed.
 #[component]
-fn TextField(
+pub fn TextField(
     editor: Editor,
     id: String,
     node: String,
@@ -106,12 +115,14 @@ fn TextField(
     let help_id = format!("{id}-help");
     let rows = match holds {
         KeyType::Template => 7,
-        KeyType::Text | KeyType::Schema => 5,
+        KeyType::Text | KeyType::Schema | KeyType::Body | KeyType::Fields => 5,
         KeyType::Expression => 2,
         KeyType::Line
         | KeyType::Integer { .. }
         | KeyType::Number { .. }
         | KeyType::Flag
+        | KeyType::FlagOn
+        | KeyType::Workflow
         | KeyType::Choice(_)
         | KeyType::Words
         | KeyType::Model
@@ -124,6 +135,7 @@ fn TextField(
         let list = match holds {
             KeyType::Model => Some("known-models"),
             KeyType::AgentName => Some("known-agents"),
+            KeyType::Workflow => Some("known-workflows"),
             KeyType::Line
             | KeyType::Text
             | KeyType::Template
@@ -131,9 +143,12 @@ fn TextField(
             | KeyType::Integer { .. }
             | KeyType::Number { .. }
             | KeyType::Flag
+            | KeyType::FlagOn
             | KeyType::Choice(_)
             | KeyType::Words
             | KeyType::Schema
+            | KeyType::Body
+            | KeyType::Fields
             | KeyType::Cases
             | KeyType::Retry => None,
         };
@@ -181,7 +196,7 @@ fn TextField(
             on:input:target=move |event| typed(event.target().value())
         ></textarea>
         {chips.then(|| {
-            let list = Memo::new(move |_| NameList(editor.drawing(|drawing| names(drawing, &node))));
+            let list = Memo::new(move |_| NameList(editor.names(&node)));
             view! { <Chips list insert=Callback::new(insert)/> }
         })}
     }
@@ -236,6 +251,8 @@ fn insert_at_caret(area: &HtmlTextAreaElement, piece: &str) {
 #[component]
 fn FlagField(
     id: String,
+    /// What a missing key means.
+    missing: bool,
     value: Signal<Option<Value>>,
     put: Callback<Option<Value>>,
 ) -> impl IntoView {
@@ -244,8 +261,11 @@ fn FlagField(
             id=id.clone()
             type="checkbox"
             aria-describedby=format!("{id}-help")
-            prop:checked=move || value.get() == Some(Value::Bool(true))
-            on:change:target=move |event| put.run(event.target().checked().then_some(Value::Bool(true)))
+            prop:checked=move || value.get().and_then(|value| value.as_bool()).unwrap_or(missing)
+            on:change:target=move |event| {
+                let on = event.target().checked();
+                put.run((on != missing).then_some(Value::Bool(on)));
+            }
         />
     }
 }
@@ -351,57 +371,4 @@ fn free_port(rows: &[Value]) -> String {
         .map(|number| format!("case {number}"))
         .find(|name| !taken(name))
         .unwrap_or_default()
-}
-
-const RETRY: [(&str, &str, i64, i64); 3] = [
-    ("attempts", "Tries in all", 1, 20),
-    ("min_wait_ms", "First wait, ms", 0, 3_600_000),
-    ("max_wait_ms", "Longest wait, ms", 0, 3_600_000),
-];
-
-/// Tries and waits.
-#[component]
-fn RetryField(
-    id: String,
-    value: Signal<Option<Value>>,
-    put: Callback<Option<Value>>,
-) -> impl IntoView {
-    let part = move |name: &'static str| {
-        let value = value.get();
-        value
-            .as_ref()
-            .and_then(|value| value.get(name))
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    };
-    let set = move |name: &'static str, min: i64, max: i64, text: String| {
-        let mut keys = value
-            .get_untracked()
-            .and_then(|value| value.as_object().cloned())
-            .unwrap_or_default();
-        match text.trim().parse::<i64>() {
-            Ok(number) => {
-                keys.insert(name.into(), number.clamp(min, max).into());
-            }
-            Err(_) if text.trim().is_empty() => {
-                keys.shift_remove(name);
-            }
-            Err(_) => return,
-        }
-        put.run((!keys.is_empty()).then_some(Value::Object(keys)));
-    };
-    let first = StoredValue::new(id);
-    let part = move |(at, (name, label, min, max)): (
-        usize,
-        (&'static str, &'static str, i64, i64),
-    )| {
-        view! {
-            <label class="retry-part">
-                <span>{label}</span>
-                <input id=(at == 0).then(|| first.get_value()) type="number" min=min max=max
-                    prop:value=move || part(name) on:change:target=move |event| set(name, min, max, event.target().value())/>
-            </label>
-        }
-    };
-    view! { <div class="retry">{RETRY.into_iter().enumerate().map(part).collect_view()}</div> }
 }

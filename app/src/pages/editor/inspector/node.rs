@@ -10,6 +10,7 @@ use wasm_bindgen::JsCast;
 use super::field::KeyField;
 use crate::{
     api,
+    api::dto::WorkflowQuery,
     canvas::{edit::Edit, node_html},
     components::{Button, ButtonLook, Field, Glyph, IconButton},
     pages::editor::state::Editor,
@@ -241,10 +242,14 @@ fn Connections(editor: Editor, id: String) -> impl IntoView {
     }
 }
 
-/// Names of models and agents, offered while typing.
+/// Names of models, agents and workflows, offered while typing.
 #[component]
 fn Known() -> impl IntoView {
-    let (models, agents) = (RwSignal::new(Vec::new()), RwSignal::new(Vec::new()));
+    let (models, agents, workflows) = (
+        RwSignal::new(Vec::new()),
+        RwSignal::new(Vec::new()),
+        RwSignal::new(Vec::new()),
+    );
     Effect::new(move |_| {
         leptos::task::spawn_local(async move {
             if let Ok(providers) = api::providers().await {
@@ -260,6 +265,10 @@ fn Known() -> impl IntoView {
                 found.dedup();
                 let _gone = agents.try_set(found);
             }
+            if let Ok(page) = api::workflows(WorkflowQuery::default()).await {
+                let found = page.items.into_iter().map(|workflow| workflow.name);
+                let _gone = workflows.try_set(found.collect::<Vec<_>>());
+            }
         });
     });
     let options = |list: Vec<String>| {
@@ -270,5 +279,6 @@ fn Known() -> impl IntoView {
     view! {
         <datalist id="known-models">{move || options(models.get())}</datalist>
         <datalist id="known-agents">{move || options(agents.get())}</datalist>
+        <datalist id="known-workflows">{move || options(workflows.get())}</datalist>
     }
 }

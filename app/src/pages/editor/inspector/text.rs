@@ -24,7 +24,9 @@ pub fn shown(holds: KeyType, value: Option<&Value>) -> String {
             let words: Vec<String> = words.iter().map(plain).collect();
             words.join(", ")
         }
-        (KeyType::Schema, value) => serde_json::to_string_pretty(value).unwrap_or_default(),
+        (KeyType::Schema | KeyType::Body | KeyType::Fields, value) => {
+            serde_json::to_string_pretty(value).unwrap_or_default()
+        }
         (_, value) => plain(value),
     }
 }
@@ -50,6 +52,7 @@ pub fn read(holds: KeyType, text: &str) -> Result<Option<Value>, String> {
         | KeyType::Expression
         | KeyType::Model
         | KeyType::AgentName
+        | KeyType::Workflow
         | KeyType::Choice(_) => Ok(Some(Value::String(text.to_owned()))),
         KeyType::Integer { min, max, unit } => {
             let number = trimmed.replace([' ', ','], "").parse::<i64>();
@@ -71,6 +74,7 @@ pub fn read(holds: KeyType, text: &str) -> Result<Option<Value>, String> {
             }
         }
         KeyType::Flag => Ok((trimmed == "true").then_some(Value::Bool(true))),
+        KeyType::FlagOn => Ok((trimmed == "false").then_some(Value::Bool(false))),
         KeyType::Words => {
             let words = trimmed
                 .split(',')
@@ -79,14 +83,20 @@ pub fn read(holds: KeyType, text: &str) -> Result<Option<Value>, String> {
             let words: Vec<Value> = words.map(Value::from).collect();
             Ok((!words.is_empty()).then_some(Value::Array(words)))
         }
-        KeyType::Schema => match serde_json::from_str::<Value>(trimmed) {
-            Ok(value @ Value::Object(_)) => Ok(Some(value)),
-            Ok(_) => Err("A schema is a JSON object.".into()),
-            Err(error) => Err(format!("This is no JSON: {error}.")),
-        },
+        KeyType::Schema => object(trimmed, "A schema is a JSON object."),
+        KeyType::Body => object(trimmed, "A body is a JSON object with nodes and edges."),
+        KeyType::Fields => object(trimmed, "Values by name are a JSON object."),
         KeyType::Cases | KeyType::Retry => serde_json::from_str(trimmed)
             .map(Some)
             .map_err(|error| error.to_string()),
+    }
+}
+
+fn object(text: &str, otherwise: &str) -> Result<Option<Value>, String> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value @ Value::Object(_)) => Ok(Some(value)),
+        Ok(_) => Err(otherwise.to_owned()),
+        Err(error) => Err(format!("This is no JSON: {error}.")),
     }
 }
 

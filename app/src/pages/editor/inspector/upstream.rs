@@ -7,7 +7,7 @@ use domain::graph::Drawing;
 use crate::canvas::references::output_of;
 
 /// More than this is no help.
-const MOST: usize = 12;
+pub const MOST: usize = 12;
 
 /// Something that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,19 +1,21 @@
 //! What a run looks like in the API: names and nulls as the contract has them, times in RFC 3339,
-//! money as a decimal string. What is not known is null, never 0 or "".
+//! money as a decimal string. What is not known is null, never 0 or "". `shape/attempt` is one try.
+
+mod attempt;
 
 use app::api::dto::RunSummary;
 use domain::{
     id::TaskName,
     money::MicroUsd,
-    run::{
-        Attempt, AttemptState, CostIs, FinishReason, Run, RunState, Task, TaskError, TaskState,
-        Tokens, Turn, Waiting,
-    },
+    run::{Answer, Run, RunState, Task, TaskError, TaskState, Tokens},
     time::Timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use self::attempt::AttemptShape;
+use crate::engine::rows::waiting_for;
 
 /// A run with all of its tasks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +51,8 @@ pub struct RunShape {
     /// The run that it was made from.
     #[schema(format = "uuid")]
     parent_run_id: Option<String>,
+    /// The task of that run which waits for this one.
+    parent_task: Option<String>,
     /// When it was accepted.
     #[schema(format = "date-time")]
     created_at: String,
@@ -150,8 +154,20 @@ pub struct TaskShape {
     /// `blocked`, `ready`, `assigned`, `running`, `waiting`, `succeeded`, `failed`, `skipped`,
     /// `cancelled`, `unknown`.
     status: &'static str,
-    /// What a waiting task waits for.
+    /// What a waiting task waits for: `approval`, `timer`, `run` or `provider`.
     waiting_for: Option<&'static str>,
+    /// Until when it waits at the latest.
+    #[schema(format = "date-time")]
+    waiting_until: Option<String>,
+    /// What a person answered last.
+    answer: Option<AnswerShape>,
+    /// The child run that it waits for, or waited for last.
+    #[schema(format = "uuid")]
+    child_run_id: Option<String>,
+    /// Rounds of its body that were begun, for a map or a loop.
+    rounds: u32,
+    /// Whether its result was taken over from another run, or pinned.
+    reused: bool,
     /// The agent that is or was last at it.
     #[schema(format = "uuid")]
     agent_id: Option<String>,
@@ -167,49 +183,20 @@ pub struct TaskShape {
     attempts: Vec<AttemptShape>,
 }
 
-/// One try of a task.
+/// What a person answered.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AttemptShape {
-    /// 1, 2, 3, ...
-    attempt: u32,
-    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`.
-    status: &'static str,
-    /// Who tries.
-    #[schema(format = "uuid")]
-    agent_id: Option<String>,
-    /// When it was given out.
+pub struct AnswerShape {
+    /// Who.
+    by: String,
+    /// When.
     #[schema(format = "date-time")]
-    started_at: String,
-    /// When it ended.
-    #[schema(format = "date-time")]
-    ended_at: Option<String>,
-    /// Why it failed.
-    error: Option<ErrorShape>,
-    /// Its model calls.
-    turns: Vec<TurnShape>,
-}
-
-/// One model call.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TurnShape {
-    /// 1, 2, 3, ... within the attempt.
-    turn: u32,
-    /// The provider.
-    provider: String,
-    /// The model: as asked for while the call runs, then as the provider names it.
-    model: String,
-    /// Tokens read.
-    prompt_tokens: Option<u64>,
-    /// Tokens written.
-    completion_tokens: Option<u64>,
-    /// What it cost.
-    cost_usd: Option<String>,
-    /// Where that figure is from: `charged`, `estimated`, `unknown`.
-    cost_is: &'static str,
-    /// Why the model stopped.
-    finish_reason: Option<&'static str>,
-    /// The provider's name for this call.
-    generation_id: Option<String>,
+    at: String,
+    /// The way on.
+    port: String,
+    /// A remark.
+    comment: String,
+    /// Whatever belongs to it.
+    data: Value,
 }
 
 impl RunShape {
@@ -221,7 +208,10 @@ impl RunShape {
                 None,
                 Some(RunErrorShape::of(error.task.as_ref(), &error.error)),
             ),
-            RunState::Queued | RunState::Running | RunState::Cancelled { .. } => (None, None),
+            RunState::Queued
+            | RunState::Running
+            | RunState::Paused { .. }
+            | RunState::Cancelled { .. } => (None, None),
         };
         Self {
             id: run.id.to_string(),
@@ -237,7 +227,11 @@ impl RunShape {
             tokens: TokensShape::of(run.tokens()),
             budget_usd: money(run.budget_usd),
             simulated: run.is_simulated(),
-            parent_run_id: None,
+            parent_run_id: run.parent.as_ref().map(|parent| parent.run.to_string()),
+            parent_task: run
+                .parent
+                .as_ref()
+                .and_then(|parent| Some(parent.task.as_ref()?.to_string())),
             created_at: run.created_at.rfc3339(),
             started_at: time(run.started_at),
             ended_at: time(run.ended_at),
@@ -314,9 +308,11 @@ impl ErrorShape {
 
 impl TaskShape {
     fn of(name: &TaskName, task: &Task) -> Self {
-        let (waiting_for, error) = match &task.state {
-            TaskState::Waiting { reason, .. } => (Some(waiting_for(*reason)), None),
-            TaskState::Failed { error, .. } => (None, Some(ErrorShape::of(error))),
+        let (waits, error) = match &task.state {
+            TaskState::Waiting { reason, until } => (Some((*reason, *until)), None),
+            TaskState::Failed { error, .. } | TaskState::Unknown { error, .. } => {
+                (None, Some(ErrorShape::of(error)))
+            }
             TaskState::Blocked
             | TaskState::Ready { .. }
             | TaskState::Assigned { .. }
@@ -331,7 +327,12 @@ impl TaskShape {
             kind: task.kind.clone(),
             title: task.title.clone(),
             status: task.state.name(),
-            waiting_for,
+            waiting_for: waits.map(|(reason, _)| waiting_for(reason)),
+            waiting_until: waits.and_then(|(_, until)| time(until)),
+            answer: task.answer.as_ref().map(AnswerShape::of),
+            child_run_id: task.child.map(|child| child.to_string()),
+            rounds: task.rounds,
+            reused: task.reused,
             agent_id: task
                 .attempts
                 .last()
@@ -346,80 +347,15 @@ impl TaskShape {
     }
 }
 
-impl AttemptShape {
-    fn of(attempt: &Attempt) -> Self {
-        let (status, error) = match &attempt.state {
-            AttemptState::Assigned => ("assigned", None),
-            AttemptState::Running => ("running", None),
-            AttemptState::Succeeded => ("succeeded", None),
-            AttemptState::Failed { error } => ("failed", Some(ErrorShape::of(error))),
-            AttemptState::Cancelled => ("cancelled", None),
-        };
+impl AnswerShape {
+    fn of(answer: &Answer) -> Self {
         Self {
-            attempt: attempt.number,
-            status,
-            agent_id: attempt.agent.map(|agent| agent.to_string()),
-            started_at: attempt.started_at.rfc3339(),
-            ended_at: time(attempt.ended_at),
-            error,
-            turns: attempt.turns.iter().map(TurnShape::of).collect(),
+            by: answer.by.clone(),
+            at: answer.at.rfc3339(),
+            port: answer.port.to_string(),
+            comment: answer.comment.clone(),
+            data: answer.data.clone(),
         }
-    }
-}
-
-impl TurnShape {
-    fn of(turn: &Turn) -> Self {
-        match &turn.done {
-            Some(done) => Self {
-                turn: turn.number,
-                provider: done.provider.clone(),
-                model: done.model.clone(),
-                prompt_tokens: done.prompt_tokens,
-                completion_tokens: done.completion_tokens,
-                cost_usd: money(done.cost_usd),
-                cost_is: cost_is(done.cost_is),
-                finish_reason: Some(finish_reason(done.finish_reason)),
-                generation_id: done.generation_id.clone(),
-            },
-            None => {
-                let (provider, model) = turn.model.split_once(':').unwrap_or(("", &turn.model));
-                Self {
-                    turn: turn.number,
-                    provider: provider.to_owned(),
-                    model: model.to_owned(),
-                    prompt_tokens: None,
-                    completion_tokens: None,
-                    cost_usd: None,
-                    cost_is: cost_is(CostIs::Unknown),
-                    finish_reason: None,
-                    generation_id: None,
-                }
-            }
-        }
-    }
-}
-
-fn waiting_for(reason: Waiting) -> &'static str {
-    match reason {
-        Waiting::Timer => "timer",
-    }
-}
-
-fn cost_is(known: CostIs) -> &'static str {
-    match known {
-        CostIs::Charged => "charged",
-        CostIs::Estimated => "estimated",
-        CostIs::Unknown => "unknown",
-    }
-}
-
-fn finish_reason(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
-        FinishReason::Other => "other",
     }
 }
 

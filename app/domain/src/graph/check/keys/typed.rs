@@ -9,15 +9,15 @@ use super::Keys;
 use crate::{
     expression::ExpressionError,
     graph::{
-        Source,
+        Field, Source,
         check::{Reads, short},
     },
-    kind::KeyType,
+    kind::{KeyType, MAX_WORDS},
 };
 
 impl<'a> Keys<'a, '_, '_> {
     /// A text that says something; a blank one is as good as none.
-    pub(super) fn line(&mut self, name: &'static str) -> Option<&'a str> {
+    pub(in crate::graph::check) fn line(&mut self, name: &'static str) -> Option<&'a str> {
         let spec = self.spec(name)?;
         let text = match self.value(name) {
             None => "",
@@ -38,7 +38,7 @@ impl<'a> Keys<'a, '_, '_> {
     }
 
     /// A template or an expression, as the table says.
-    pub(super) fn source(&mut self, name: &'static str) -> Option<Source> {
+    pub(in crate::graph::check) fn source(&mut self, name: &'static str) -> Option<Source> {
         let text = self.line(name)?;
         let source = match self.spec(name)?.holds {
             KeyType::Expression => Source::expression(text),
@@ -87,7 +87,7 @@ impl<'a> Keys<'a, '_, '_> {
         }
     }
 
-    pub(super) fn integer(&mut self, name: &'static str) -> Option<u64> {
+    pub(in crate::graph::check) fn integer(&mut self, name: &'static str) -> Option<u64> {
         let spec = self.spec(name)?;
         let value = self.value(name)?;
         let KeyType::Integer { min, max, unit } = spec.holds else {
@@ -141,8 +141,44 @@ impl<'a> Keys<'a, '_, '_> {
         }
     }
 
+    /// A flag that is up where nothing is said.
+    pub(super) fn flag_on(&mut self, name: &'static str) -> bool {
+        self.value(name).is_none() || self.flag(name)
+    }
+
+    /// Values by name: text is a template, all else stays as it is. `None` where one is wrong.
+    pub(super) fn fields(&mut self, name: &'static str) -> Option<Vec<(String, Field)>> {
+        let Some(value) = self.value(name) else {
+            return Some(Vec::new());
+        };
+        let Value::Object(map) = value else {
+            let spec = self.spec(name)?;
+            self.wrong_type(spec, "an object: names and values");
+            return None;
+        };
+        if map.len() > MAX_WORDS {
+            self.too_many("too_many_fields", name, map.len(), "values");
+            return None;
+        }
+        let mut fields = Vec::with_capacity(map.len());
+        let mut whole = true;
+        for (field, value) in map {
+            let read = match value {
+                Value::String(text) => self
+                    .taken_source(name, text, Source::template(text))
+                    .map(Field::Template),
+                plain => Some(Field::Plain(plain.clone())),
+            };
+            match read {
+                Some(read) => fields.push((field.clone(), read)),
+                None => whole = false,
+            }
+        }
+        whole.then_some(fields)
+    }
+
     /// One of the words that the table names; the first of them where nothing is said.
-    pub(super) fn choice(&mut self, name: &'static str) -> &'static str {
+    pub(in crate::graph::check) fn choice(&mut self, name: &'static str) -> &'static str {
         let Some(spec) = self.spec(name) else {
             return "";
         };
@@ -174,6 +210,10 @@ impl<'a> Keys<'a, '_, '_> {
     pub(super) fn words(&mut self, name: &'static str) -> Option<Vec<String>> {
         let spec = self.spec(name)?;
         let words: Option<Vec<String>> = match self.value(name)? {
+            Value::Array(items) if items.len() > MAX_WORDS => {
+                self.too_many("too_many_words", name, items.len(), "words");
+                return None;
+            }
             Value::Array(items) => items
                 .iter()
                 .map(|item| item.as_str().map(str::trim).filter(|word| !word.is_empty()))
@@ -185,6 +225,13 @@ impl<'a> Keys<'a, '_, '_> {
             self.wrong_type(spec, "a list of words");
         }
         words
+    }
+
+    fn too_many(&mut self, code: &str, name: &'static str, count: usize, what: &str) {
+        let message = format!(
+            "`{name}` holds {count} {what}; at most {MAX_WORDS} are taken: leave some out."
+        );
+        self.error(code, name, message);
     }
 
     pub(super) fn schema(&mut self) -> Option<Value> {
@@ -199,7 +246,7 @@ impl<'a> Keys<'a, '_, '_> {
 }
 
 /// A whole number, also where it is written as `20.0`.
-pub(super) fn whole(value: &Value) -> Option<i64> {
+pub(in crate::graph::check) fn whole(value: &Value) -> Option<i64> {
     let whole =
         |number: f64| (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(number as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(whole))

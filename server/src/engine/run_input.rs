@@ -1,19 +1,22 @@
 //! What a run is given: defaults filled in, types checked, everything that is wrong said at once.
 
-use app::error::{ApiError, ErrorKind};
 use domain::graph::{InputSpec, drawing::InputType};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+/// What is wrong with an input, a sentence for each thing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join(" "))]
+pub struct BadInput(pub Vec<String>);
 
 /// The input of a run, complete. Names that the workflow does not know are refused: they would be
 /// lost without a word.
-pub fn complete_input(specs: &[InputSpec], given: Value) -> Result<Value, ApiError> {
+pub fn complete_input(specs: &[InputSpec], given: Value) -> Result<Value, BadInput> {
     let mut given = match given {
         Value::Object(given) => given,
         Value::Null => Map::new(),
         _ => {
-            return Err(invalid(&[
-                "The input must be a JSON object with a value for each input.".to_owned(),
-            ]));
+            let message = "The input must be a JSON object with a value for each input.";
+            return Err(BadInput(vec![message.to_owned()]));
         }
     };
     let mut wrong = Vec::new();
@@ -42,7 +45,7 @@ pub fn complete_input(specs: &[InputSpec], given: Value) -> Result<Value, ApiErr
     if wrong.is_empty() {
         Ok(Value::Object(input))
     } else {
-        Err(invalid(&wrong))
+        Err(BadInput(wrong))
     }
 }
 
@@ -63,13 +66,10 @@ fn fit(holds: InputType, value: Value) -> Result<Value, &'static str> {
     }
 }
 
-fn invalid(wrong: &[String]) -> ApiError {
-    ApiError::new(ErrorKind::Invalid, "bad_input", wrong.join(" "))
-        .with_detail(json!({ "problems": wrong }))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn spec(name: &str, holds: InputType, required: bool, default: Option<Value>) -> InputSpec {
@@ -100,7 +100,7 @@ mod tests {
         ];
         let error = complete_input(&specs, json!({ "n": "7", "extra": 1 })).expect_err("wrong");
         assert_eq!(
-            error.message,
+            error.to_string(),
             "Input `topic` is required. Input `n` must be a number. The workflow has no input `extra`."
         );
     }

@@ -1,0 +1,125 @@
+//! A try of a task and its model calls, as the API shows them.
+
+use domain::run::{Attempt, AttemptState, CostIs, FinishReason, Turn};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{ErrorShape, money, time};
+
+/// One try of a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttemptShape {
+    /// 1, 2, 3, ...
+    attempt: u32,
+    /// `assigned`, `running`, `succeeded`, `failed`, `cancelled`, `unknown`.
+    status: &'static str,
+    /// Who tries.
+    #[schema(format = "uuid")]
+    agent_id: Option<String>,
+    /// When it was given out.
+    #[schema(format = "date-time")]
+    started_at: String,
+    /// When it ended.
+    #[schema(format = "date-time")]
+    ended_at: Option<String>,
+    /// Why it failed.
+    error: Option<ErrorShape>,
+    /// Its model calls.
+    turns: Vec<TurnShape>,
+}
+
+/// One model call.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TurnShape {
+    /// 1, 2, 3, ... within the attempt.
+    turn: u32,
+    /// The provider.
+    provider: String,
+    /// The model: as asked for while the call runs, then as the provider names it.
+    model: String,
+    /// Tokens read.
+    prompt_tokens: Option<u64>,
+    /// Tokens written.
+    completion_tokens: Option<u64>,
+    /// What it cost.
+    cost_usd: Option<String>,
+    /// Where that figure is from: `charged`, `estimated`, `unknown`.
+    cost_is: &'static str,
+    /// Why the model stopped.
+    finish_reason: Option<&'static str>,
+    /// The provider's name for this call.
+    generation_id: Option<String>,
+}
+
+impl AttemptShape {
+    /// The attempt as it stands.
+    pub(super) fn of(attempt: &Attempt) -> Self {
+        let (status, error) = match &attempt.state {
+            AttemptState::Assigned => ("assigned", None),
+            AttemptState::Running => ("running", None),
+            AttemptState::Succeeded => ("succeeded", None),
+            AttemptState::Failed { error } => ("failed", Some(ErrorShape::of(error))),
+            AttemptState::Cancelled => ("cancelled", None),
+            AttemptState::Unknown { error } => ("unknown", Some(ErrorShape::of(error))),
+        };
+        Self {
+            attempt: attempt.number,
+            status,
+            agent_id: attempt.agent.map(|agent| agent.to_string()),
+            started_at: attempt.started_at.rfc3339(),
+            ended_at: time(attempt.ended_at),
+            error,
+            turns: attempt.turns.iter().map(TurnShape::of).collect(),
+        }
+    }
+}
+
+impl TurnShape {
+    fn of(turn: &Turn) -> Self {
+        match &turn.done {
+            Some(done) => Self {
+                turn: turn.number,
+                provider: done.provider.clone(),
+                model: done.model.clone(),
+                prompt_tokens: done.prompt_tokens,
+                completion_tokens: done.completion_tokens,
+                cost_usd: money(done.cost_usd),
+                cost_is: cost_is(done.cost_is),
+                finish_reason: Some(finish_reason(done.finish_reason)),
+                generation_id: done.generation_id.clone(),
+            },
+            None => {
+                let (provider, model) = turn.model.split_once(':').unwrap_or(("", &turn.model));
+                Self {
+                    turn: turn.number,
+                    provider: provider.to_owned(),
+                    model: model.to_owned(),
+                    prompt_tokens: None,
+                    completion_tokens: None,
+                    cost_usd: None,
+                    cost_is: cost_is(CostIs::Unknown),
+                    finish_reason: None,
+                    generation_id: None,
+                }
+            }
+        }
+    }
+}
+
+fn cost_is(known: CostIs) -> &'static str {
+    match known {
+        CostIs::Charged => "charged",
+        CostIs::Estimated => "estimated",
+        CostIs::Unknown => "unknown",
+    }
+}
+
+fn finish_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Other => "other",
+    }
+}
