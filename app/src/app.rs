@@ -13,6 +13,7 @@ use crate::{
     components::{
         agent_names::provide_agent_names,
         cheat_sheet::CheatSheet,
+        go_to::provide_go_to,
         palette::Palette,
         rail::Rail,
         shortcuts::provide_shortcuts,
@@ -106,6 +107,7 @@ fn Frame() -> impl IntoView {
     let status = Resource::new_blocking(|| (), |()| api::status());
     provide_agent_names(provide_live(status));
     provide_shortcuts();
+    provide_go_to();
     view! {
         <div class="frame">
             <Rail/>

@@ -146,7 +146,9 @@ export class CanvasPage {
 
 /// The middle of an element on the screen.
 export async function centre(element: Locator): Promise<{ x: number; y: number }> {
-  const box = await element.boundingBox();
-  if (!box) throw new Error('the element is not on the page');
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  // The painter may put a new element in the place of the one that was just found.
+  let box: Awaited<ReturnType<Locator['boundingBox']>> = null;
+  await expect.poll(async () => (box = await element.boundingBox()), 'the element is on the page').not.toBeNull();
+  const { x, y, width, height } = box!;
+  return { x: x + width / 2, y: y + height / 2 };
 }

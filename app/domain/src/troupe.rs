@@ -317,7 +317,7 @@ impl Troupe {
         decide: &mut dyn FnMut(&mut LiveRun, &mut Pen<'_>) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
         let live = self.runs.get_mut(&id).ok_or(Rejection::NoSuchRun(id))?;
-        let was_over = live.run.state.is_final();
+        let seen = live.run.last_run_seq;
         let mut pen = Pen {
             head: &mut self.head,
             now,
@@ -337,7 +337,8 @@ impl Troupe {
             orphans,
             ..
         } = pen;
-        let ended = live.run.state.is_final() && !was_over;
+        // Nothing follows an end but what takes the run up again, which may end it at once.
+        let ended = live.run.state.is_final() && live.run.last_run_seq > seen;
         let ready = live.ready.take_fresh();
         if ended {
             self.over.0.push(id);

@@ -310,6 +310,23 @@ fn a_cancelled_run_can_be_taken_up_again() {
 }
 
 #[test]
+fn a_run_that_fails_again_at_once_is_forgotten_again() {
+    // A template that is no JSON, brought from the log as after its first end.
+    let mut stage = play("a =json x", "");
+    assert_eq!(stage.run().state.name(), "failed", "{}", stage.tree());
+    let ended = Some(Box::new(LiveRun::new(
+        stage.run().clone(),
+        Arc::clone(&stage.graph),
+    )));
+    stage.troupe.forget_those_that_ended();
+    let run = stage.run;
+    let command = Command::RetryRun(Box::new(RetryRun { run, ended }));
+    stage.take(by("ann", command)).expect("it failed");
+    stage.troupe.forget_those_that_ended();
+    assert!(!stage.troupe.runs.contains_key(&run));
+}
+
+#[test]
 fn a_run_that_ended_long_ago_is_brought_from_its_log() {
     let mut stage = play("a; b; a > b", "b fails");
     let ended = |stage: &Stage| {
