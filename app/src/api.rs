@@ -10,8 +10,8 @@ pub mod workflows;
 
 pub use self::{
     agents::{
-        agent, agent_messages, agents, pause_agent, resume_agent, send_message, spawn_agent,
-        terminate_agent,
+        agent, agent_messages, agents, find_agents, pause_agent, resume_agent, send_message,
+        spawn_agent, terminate_agent,
     },
     events::events,
     overview::{overview, providers, status},

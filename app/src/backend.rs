@@ -15,9 +15,9 @@ use leptos::prelude::use_context;
 
 use crate::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, EventQuery, GivenAnswer, Overview, Page,
-        ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
-        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, EventQuery,
+        GivenAnswer, Overview, Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot,
+        RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     error::ApiError,
 };
@@ -84,6 +84,10 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Every live agent, and with `gone` also those that were terminated (newest 200).
     async fn agents(&self, actor: &Actor, gone: bool) -> Result<Vec<Agent>, ApiError>;
+    /// Agents that fit a search, as many as asked for, and how many there are in all.
+    async fn find_agents(&self, actor: &Actor, query: AgentQuery) -> Result<AgentsFound, ApiError> {
+        Ok(query.find(self.agents(actor, query.gone).await?))
+    }
     /// One agent with what it did lately.
     async fn agent(&self, actor: &Actor, id: AgentId) -> Result<AgentDetail, ApiError>;
     /// Makes an agent; returns once that is durable.

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod agents;
+mod by_id;
 pub mod dashboard;
 pub mod editor;
 pub mod events;

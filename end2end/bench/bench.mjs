@@ -90,10 +90,11 @@ export async function listen(server, topics = 'workflow.*.events,agent.*') {
   return { latencies, ended, close: () => socket.close() };
 }
 
-/** Runs that are not at their end. */
-export async function liveRuns(server) {
-  const text = await (await fetch(`${server.url}/metrics`)).text();
-  return Number(/^troupe_runs_live (\d+)/m.exec(text)?.[1] ?? NaN);
+/** Waits until no run is on its way: asks the store, not the figures, which are those of up to 2 s ago. */
+export async function drained(server) {
+  for (const status of ['queued', 'running']) {
+    while ((await api(server, 'GET', `/runs?status=${status}&limit=1`)).items.length > 0) await pause(5);
+  }
 }
 
 /** Memory in MB: `VmRSS` is that of now, `VmHWM` the most there ever was. */

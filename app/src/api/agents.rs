@@ -9,7 +9,7 @@ use leptos::{prelude::*, server_fn::codec::Json};
 #[cfg(feature = "ssr")]
 use crate::{api::answer, backend::backend};
 use crate::{
-    api::dto::{AgentDetail, AgentMessage},
+    api::dto::{AgentDetail, AgentMessage, AgentQuery, AgentsFound},
     error::ApiError,
 };
 
@@ -18,6 +18,13 @@ use crate::{
 pub async fn agents(gone: bool) -> Result<Vec<agent::Agent>, ApiError> {
     let (backend, actor) = backend()?;
     answer(backend.agents(&actor, gone).await)
+}
+
+/// Agents that fit a search.
+#[server(prefix = "/api", endpoint = "find_agents", input = Json)]
+pub async fn find_agents(query: AgentQuery) -> Result<AgentsFound, ApiError> {
+    let (backend, actor) = backend()?;
+    answer(backend.find_agents(&actor, query).await)
 }
 
 /// One agent with what it did lately.

@@ -1,7 +1,6 @@
 //! Every agent with what it does, and the way to make one.
 
 use domain::{
-    agent::Agent,
     event::{Event, Fact},
     run::TaskEvent,
 };
@@ -12,10 +11,15 @@ use leptos_router::hooks::use_query_map;
 use super::loaded::{load, shown};
 use crate::{
     api,
+    api::dto::{AgentQuery, AgentsFound},
     components::{
-        Button, ButtonLook, Empty, Glyph, agent_row::AgentRow, rows::rows, search::SearchField,
+        Button, ButtonLook, Empty, Glyph,
+        agent_row::AgentRow,
+        rows::{More, rows},
+        search::SearchField,
         spawn_dialog::SpawnDialog,
     },
+    words,
 };
 
 /// Whether the list looks different after an event.
@@ -27,19 +31,8 @@ fn is_relevant(event: &Event) -> bool {
     }
 }
 
-/// Whether an agent fits what is searched: its name, a capability or its model.
-fn fits(agent: &Agent, search: &str) -> bool {
-    let search = search.to_lowercase();
-    let spec = &agent.spec;
-    let texts = [&spec.name]
-        .into_iter()
-        .chain(&spec.capabilities)
-        .chain(&spec.model);
-    search.is_empty()
-        || texts
-            .into_iter()
-            .any(|text| text.to_lowercase().contains(&search))
-}
+/// How many agents come at a time.
+const STEP: u32 = 100;
 
 /// Every agent.
 #[component]
@@ -49,7 +42,13 @@ pub fn AgentsPage() -> impl IntoView {
     let search = Memo::new(move |_| {
         query.with(|query| query.get_str("q").unwrap_or_default().trim().to_owned())
     });
-    let agents = load(move || gone.get(), api::agents, is_relevant);
+    let limit = RwSignal::new(STEP);
+    let query = move || AgentQuery {
+        gone: gone.get(),
+        search: search.get(),
+        limit: limit.get(),
+    };
+    let found = load(query, api::find_agents, is_relevant);
     let spawning = RwSignal::new(false);
     view! {
         <Title text="Agents"/>
@@ -65,7 +64,7 @@ pub fn AgentsPage() -> impl IntoView {
                     <Button look=ButtonLook::Primary icon=Glyph::Plus on_press=move |()| spawning.set(true)>"Spawn agent"</Button>
                 </div>
             </header>
-            {shown(agents, move |agents| view! { <AgentList agents search/> })}
+            {shown(found, move |found| view! { <AgentList found search limit/> })}
         </div>
         <SpawnDialog open=spawning/>
     }
@@ -73,16 +72,14 @@ pub fn AgentsPage() -> impl IntoView {
 }
 
 #[component]
-fn AgentList(agents: Signal<Vec<Agent>>, search: Memo<String>) -> impl IntoView {
-    let found = Memo::new(move |_| -> Vec<Agent> {
-        let search = search.read();
-        agents
-            .read()
-            .iter()
-            .filter(|agent| fits(agent, &search))
-            .cloned()
-            .collect()
-    });
+fn AgentList(
+    found: Signal<AgentsFound>,
+    search: Memo<String>,
+    limit: RwSignal<u32>,
+) -> impl IntoView {
+    let agents = Memo::new(move |_| found.read().agents.clone());
+    let shown = move || agents.read().len() as u64;
+    let more = Memo::new(move |_| shown() < found.read().count);
     let nothing = move || {
         if search.read().is_empty() {
             "No agents. A run spawns those that it needs; you can also spawn one that stays."
@@ -91,54 +88,18 @@ fn AgentList(agents: Signal<Vec<Agent>>, search: Memo<String>) -> impl IntoView 
             format!("No agent matches “{}”.", search.read())
         }
     };
+    // What was asked for and has not come yet is on its way.
+    let busy = Memo::new(move |_| more.get() && shown() < u64::from(limit.get()));
     view! {
-        <Show when=move || !found.read().is_empty() fallback=move || view! { <Empty title=nothing()/> }>
-            <ul class="rows agent-rows" aria-label="Agents">{rows(found.into(), |agent| agent.id, |agent| view! { <AgentRow agent/> })}</ul>
+        <Show when=move || !agents.read().is_empty() fallback=move || view! { <Empty title=nothing()/> }>
+            <ul class="rows agent-rows" aria-label="Agents">{rows(agents.into(), |agent| agent.id, |agent| view! { <AgentRow agent/> })}</ul>
+            <Show when=move || more.get()>
+                <p class="muted list-count">
+                    {move || format!("{} of {} agents", words::count(shown()), words::count(found.read().count))}
+                </p>
+            </Show>
+            <More more busy label="Show more" on_reach=move |()| limit.update(|limit| *limit += STEP)/>
         </Show>
     }
     .into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::{
-        agent::{AgentSpec, AgentState},
-        id::AgentId,
-        money::MicroUsd,
-        time::Timestamp,
-    };
-
-    use super::*;
-
-    #[test]
-    fn a_search_looks_at_name_capabilities_and_model() {
-        let agent = Agent {
-            id: "01890a5d-ac96-774b-bcce-b302099a8057"
-                .parse::<AgentId>()
-                .expect("an id"),
-            spec: AgentSpec {
-                name: "Ada".into(),
-                capabilities: vec!["Planning".into()],
-                model: Some("rehearsal:default".into()),
-                ..AgentSpec::default()
-            },
-            on_demand: false,
-            also: Vec::new(),
-            mailbox: Vec::new(),
-            state: AgentState::Idle,
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
-            attempts_done: 0,
-            cost_usd: MicroUsd(0),
-        };
-        for (search, found) in [
-            ("", true),
-            ("ada", true),
-            ("plan", true),
-            ("REHEARSAL", true),
-            ("bob", false),
-        ] {
-            assert_eq!(fits(&agent, search), found, "{search}");
-        }
-    }
 }

@@ -16,13 +16,14 @@ mod toolbar;
 use domain::{graph::layout::place_missing, id::WorkflowId};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::A, hooks::use_params_map};
+use leptos_router::components::A;
 
 use self::{
     level::Level,
     saving::Saver,
     state::{Editor, Levels},
 };
+use super::by_id::by_id;
 use crate::{
     api,
     api::dto::WorkflowDetail,
@@ -34,9 +35,12 @@ use crate::{
 /// The page of one workflow.
 #[component]
 pub fn EditorPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let detail = Resource::new_blocking(move || id.get(), load);
+    by_id(|id| view! { <OneWorkflow id/> })
+}
+
+#[component]
+fn OneWorkflow(id: String) -> impl IntoView {
+    let detail = Resource::new_blocking(move || id.clone(), load);
     view! {
         <Suspense fallback=Loading>
             {move || Suspend::new(async move {

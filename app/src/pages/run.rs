@@ -3,8 +3,9 @@
 use domain::id::RunId;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::A, hooks::use_params_map};
+use leptos_router::components::A;
 
+use super::by_id::by_id;
 use crate::{
     api,
     api::dto::RunSnapshot,
@@ -16,9 +17,12 @@ use crate::{
 /// The page of one run.
 #[component]
 pub fn RunPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let snapshot = Resource::new_blocking(move || id.get(), load);
+    by_id(|id| view! { <OneRun id/> })
+}
+
+#[component]
+fn OneRun(id: String) -> impl IntoView {
+    let snapshot = Resource::new_blocking(move || id.clone(), load);
     view! {
         <Suspense fallback=Loading>
             {move || Suspend::new(async move {

@@ -114,8 +114,10 @@ impl SqliteStore {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
+            // With either limit sqlx counts idle connections in the background, and its count can wrap
+            // below zero beside an acquire: the loop over it then never ends and takes a whole core.
             .max_lifetime(None)
-            .idle_timeout(Duration::from_secs(60))
+            .idle_timeout(None)
             .acquire_timeout(Duration::from_secs(10))
             .connect_lazy_with(
                 options
