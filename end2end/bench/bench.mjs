@@ -125,3 +125,11 @@ export const chain = (steps) => ({
   })),
   edges: Array.from({ length: steps - 1 }, (_, at) => ({ from: `s${at}`, to: `s${at + 1}` })),
 });
+
+/** Two branches of two steps between a begin and an end. */
+export const diamond = {
+  troupe: 1,
+  name: 'Six steps',
+  nodes: ['a', 'b1', 'b2', 'c1', 'c2', 'd'].map((id) => ({ id, kind: 'transform', template: id })),
+  edges: [['a', 'b1'], ['a', 'c1'], ['b1', 'b2'], ['c1', 'c2'], ['b2', 'd'], ['c2', 'd']].map(([from, to]) => ({ from, to })),
+};

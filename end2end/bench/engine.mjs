@@ -4,7 +4,7 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { fork } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { api, chain, drained, listen, median, memoryMb, now, pause, row, scratch, start } from './bench.mjs';
+import { api, chain, diamond, drained, listen, median, memoryMb, now, pause, row, scratch, start } from './bench.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -35,14 +35,6 @@ const fan = (width) => ({
     { from: `f${at}`, to: 'join' },
   ]).flat(),
 });
-
-// Two branches of two steps between a begin and an end.
-const diamond = {
-  troupe: 1,
-  name: 'Six steps',
-  nodes: ['a', 'b1', 'b2', 'c1', 'c2', 'd'].map((id) => ({ id, kind: 'transform', template: id })),
-  edges: [['a', 'b1'], ['a', 'c1'], ['b1', 'b2'], ['c1', 'c2'], ['b2', 'd'], ['c2', 'd']].map(([from, to]) => ({ from, to })),
-};
 
 const agents = (count) => ({
   troupe: 1,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use domain::{frame::Metrics, id::WorkflowId, troupe::Limits};
+use domain::{frame::Metrics, id::WorkflowId, run::input::Input, troupe::Limits};
 use leptos::config::{Env, LeptosOptions};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,7 +23,7 @@ use crate::{
     config::{ProviderArgs, ServeArgs},
     engine::{
         effects::{Effects, Means},
-        health::Health,
+        health::{self, Health},
         kernel::{self, Handle, Kernel},
         metrics::{self, Gauges, Streamed},
         open_turns::OpenTurns,
@@ -194,6 +194,16 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     };
     let kernel_task =
         tokio::spawn(Kernel::new(parts, recovered.troupe, recovered.inputs, effects, inbox).run());
+
+    let log = kernel.clone();
+    tracker.spawn(health::record(
+        health.clone(),
+        shutdown.child_token(),
+        async move |event| {
+            // Refused only when the server goes down.
+            let _written = log.submit(Input::System(event)).await;
+        },
+    ));
 
     let (latest, metrics) = watch::channel(Metrics::default());
     let sources = metrics::Sources {

@@ -24,7 +24,7 @@ use super::{
     refused, rejected,
     runs::{Runnable, start_key},
 };
-use crate::engine::kernel::Refusal;
+use crate::engine::kernel::{Refusal, StartKey};
 
 impl Product {
     pub(super) async fn take_up_again(
@@ -59,7 +59,7 @@ impl Product {
         };
         let same = !newest || workflow.is_version(old.run.workflow_version);
         if from.is_none() && input.is_none() && same {
-            return self.same_again(actor, run).await;
+            return self.same_again(actor, run, key).await;
         }
         let seeds = seed(&old.run, &old.graph, &workflow.graph, from.as_ref())
             .map_err(|rejection| rejected(&rejection))?;
@@ -75,7 +75,12 @@ impl Product {
 
     /// The same run goes on. Between a look and the question it may have gone on by itself: then there
     /// is a second look, and no third.
-    async fn same_again(&self, actor: &Actor, run: RunId) -> Result<Accepted, ApiError> {
+    async fn same_again(
+        &self,
+        actor: &Actor,
+        run: RunId,
+        key: Option<StartKey>,
+    ) -> Result<Accepted, ApiError> {
         let mut looks = 0;
         loop {
             looks += 1;
@@ -84,7 +89,7 @@ impl Product {
             let is_over = ended.is_some();
             let retry = input::RetryRun { run, ended };
             let command = input::Command::RetryRun(Box::new(retry));
-            match self.ask(actor, command, None).await? {
+            match self.ask(actor, command, key.clone()).await? {
                 Ok(receipt) => {
                     return Ok(Accepted {
                         id: run,

@@ -33,7 +33,7 @@ use self::door::{Answer, Message};
 pub use self::door::{Handle, Inbox, Receipt, Refusal, StartKey, inbox};
 use super::{
     effects::Effects,
-    health::Health,
+    health::{self, Health},
     metrics::{Gauges, gauges},
     recovery::Marker,
     rows,
@@ -237,6 +237,10 @@ impl Kernel {
                 command: Command::StartRun(start),
                 ..
             } => Some(start.run),
+            Input::Command {
+                command: Command::RetryRun(retry),
+                ..
+            } => Some(retry.run),
             Input::Recovered(run) => {
                 self.parts.marker.at(*run);
                 None
@@ -288,7 +292,7 @@ impl Kernel {
                     let message = format!(
                         "The database cannot be written ({reason}). Runs wait and go on by themselves; free disk space, or end the program that holds the file."
                     );
-                    self.parts.health.degrade("store", message.clone());
+                    self.parts.health.degrade(health::STORE, message.clone());
                     tracing::warn!(%reason, "store is busy; the batch is tried again");
                     trouble = Some(message);
                     tokio::select! {
@@ -313,9 +317,9 @@ impl Kernel {
             }
         }
         if let Some(message) = trouble
-            && self.parts.health.recover("store")
+            && self.parts.health.recover(health::STORE)
         {
-            let part = "store".to_owned();
+            let part = health::STORE.to_owned();
             self.first.push_back(Input::System(SystemEvent::Degraded {
                 part: part.clone(),
                 message,

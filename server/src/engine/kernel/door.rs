@@ -14,7 +14,7 @@ const INBOX: usize = 4_096;
 /// What an input led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The run, where it was a start: an earlier one if the key was known.
+    /// The run, where it was a start or the same run taken up again: an earlier one if the key was known.
     pub run: Option<RunId>,
     /// `seq` of the first event that it led to; the head where it led to none.
     pub seq: u64,

@@ -85,6 +85,39 @@ async fn a_failed_run_goes_on_from_what_failed_also_after_a_crash() {
     house.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_under_a_key_is_one_retry_also_after_a_crash() {
+    let data = tempfile::tempdir().expect("a directory");
+    let house = House::open(data.path()).await;
+    let never = json!({ "id": "never", "kind": "transform", "as": "json", "template": "no" });
+    let workflow = house.create(chain("Fails", &[never])).await;
+    let run = house.start(&workflow, json!({})).await;
+    house.end(&run).await;
+    let retry = async |house: &House| {
+        let request = axum::http::Request::post(format!("/api/v1/runs/{run}/retry"))
+            .header("host", "127.0.0.1:3999")
+            .header("content-type", "application/json")
+            .header("idempotency-key", "once")
+            .body("{}".into())
+            .expect("a request");
+        house.send(request).await
+    };
+    let (status, first) = retry(&house).await;
+    assert_eq!(
+        (status.as_u16(), &first["id"]),
+        (202, &json!(run)),
+        "{first}"
+    );
+    assert_eq!(retry(&house).await.1, first);
+    house.killed().await;
+    let house = House::open(data.path()).await;
+    assert_eq!(retry(&house).await.1, first);
+    let told = house.read_run(&run).await;
+    let attempts = task(&told, "never")["attempts"].as_array().map(Vec::len);
+    assert_eq!(attempts, Some(2), "{told:#}");
+    house.close().await;
+}
+
 fn step(port: u16) -> Value {
     let mut step = http::step(port);
     step["headers"] = json!({});
