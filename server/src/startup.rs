@@ -129,7 +129,6 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     let shutdown = settings.shutdown;
     let bus = mirror::bus(settings.redis, &store, &health, &tracker, &shutdown).await?;
     let streamed = Streamed::default();
-    let open = OpenTurns::default();
     let sockets = Arc::new(AtomicU64::new(0));
 
     if matches!(settings.data, Data::Directory(_)) && store.workflow_count().await? == 0 {
@@ -157,6 +156,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
             format!("Run {run} stays where it was: {reason}.{more} The others go on."),
         );
     }
+    let open = OpenTurns::recalled(recovered.said);
     tracker.spawn(trust(
         Arc::clone(&store),
         recovered.suspects,
@@ -189,6 +189,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         clock: Arc::clone(&clock),
         health: health.clone(),
         gauges,
+        open: open.clone(),
         marker,
         shutdown: shutdown.child_token(),
     };

@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{children, health::Health, kernel::Handle, worker::Worker};
 use crate::{
+    failpoint,
     outbound::{self, Outbound, Wants},
     store::Store,
     workspace::Workspaces,
@@ -137,7 +138,9 @@ impl Effects {
         let kernel = self.means.kernel.clone();
         self.begin(spec.key.clone(), |stop| async move {
             let key = spec.key.clone();
+            failpoint::reach("before-http");
             let answer = outbound.request(request(spec), stop.clone()).await;
+            failpoint::reach("http-answered");
             // Whoever stopped it knows; at a stop of the server it is sent again at the next start.
             if stop.is_cancelled() {
                 return;

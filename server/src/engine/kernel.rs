@@ -8,15 +8,15 @@
 mod door;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use domain::{
     event::{Event, Fact, SystemEvent},
-    frame::Frame,
-    id::{AgentId, IdSource},
+    frame::{Delta, Frame},
+    id::{AgentId, IdSource, RunId, TaskName},
     message,
     run::{
         TaskEvent,
@@ -25,7 +25,10 @@ use domain::{
     time::Timestamp,
     troupe::{Step, Troupe},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,6 +38,7 @@ use super::{
     effects::Effects,
     health::Health,
     metrics::{Gauges, gauges},
+    open_turns::OpenTurns,
     recovery::Marker,
     rows,
     timers::Timers,
@@ -42,6 +46,7 @@ use super::{
 use crate::{
     bus::{Bus, Payload},
     clock::Clock,
+    failpoint,
     store::{Start, Store, StoreError},
 };
 
@@ -50,6 +55,10 @@ const BATCH: usize = 1_024;
 
 /// The wait before a batch is tried again on a busy store.
 const STORE_RETRY: Duration = Duration::from_millis(250);
+
+/// Text that is being said is stored at most this often, all of it in one commit: a crash costs half a
+/// second of it, and a thousand agents at once cost two commits a second.
+const KEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// Keys of starts that are remembered here; older ones the store knows.
 const REMEMBERED_STARTS: usize = 10_000;
@@ -76,6 +85,8 @@ pub struct Parts {
     pub health: Health,
     /// Figures for `metrics.updated`.
     pub gauges: watch::Sender<Gauges>,
+    /// What is being said; with what had been said before a crash.
+    pub open: OpenTurns,
     /// Where it is said which run is being taken up again.
     pub marker: Marker,
     /// Ends the loop.
@@ -93,6 +104,10 @@ pub struct Kernel {
     first: VecDeque<Input>,
     starts: HashMap<String, Start>,
     starts_in_order: VecDeque<String>,
+    /// Tasks of which the store keeps what they said.
+    kept: HashSet<(RunId, TaskName)>,
+    /// From when on more of it may be stored.
+    keep_at: Instant,
 }
 
 impl Kernel {
@@ -105,6 +120,8 @@ impl Kernel {
         inbox: Inbox,
     ) -> Self {
         Self {
+            kept: parts.open.tasks().into_iter().collect(),
+            keep_at: Instant::now(),
             parts,
             troupe,
             timers: Timers::default(),
@@ -152,6 +169,10 @@ impl Kernel {
                 None => std::future::pending().await,
             }
         };
+        let unkept = async {
+            self.parts.open.unkept().await;
+            tokio::time::sleep_until(self.keep_at).await;
+        };
         tokio::select! {
             biased;
             () = self.parts.shutdown.cancelled() => false,
@@ -163,6 +184,7 @@ impl Kernel {
                 None => false,
             },
             () = timer => true,
+            () = unkept => true,
         }
     }
 
@@ -195,12 +217,15 @@ impl Kernel {
         if let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step) {
             tracing::error!(%rejection, "dispatch");
         }
-        if !step.events.is_empty() {
-            self.store(&mut step, starts).await?;
+        let said = self.said();
+        if !step.events.is_empty() || !said.is_empty() {
+            self.store(&mut step, starts, said).await?;
         }
         for (reply, answer) in answers {
+            failpoint::reach("before-reply");
             // Who asked may have gone away; what was asked is done all the same.
             let _gone = reply.send(answer);
+            failpoint::reach("after-reply");
         }
         for action in step.actions {
             self.act(action);
@@ -277,11 +302,43 @@ impl Kernel {
         }
     }
 
+    /// What was said since it was stored last, if that is long enough ago. What nobody waits for any
+    /// more is not stored: no event would remove it.
+    fn said(&mut self) -> Vec<Delta> {
+        if Instant::now() < self.keep_at {
+            return Vec::new();
+        }
+        let mut said = self.parts.open.take_unkept();
+        said.retain(|piece| {
+            let live = self.troupe.runs.get(&piece.run_id);
+            live.is_some_and(|live| live.is_current(&piece.attempt_key()))
+        });
+        if !said.is_empty() {
+            self.keep_at = Instant::now() + KEEP_EVERY;
+            let tasks = said.iter().map(|piece| (piece.run_id, piece.task.clone()));
+            self.kept.extend(tasks);
+        }
+        said
+    }
+
     /// Stores what was decided, however long that takes, and publishes it then.
-    async fn store(&mut self, step: &mut Step, starts: Vec<Start>) -> Result<(), StoreError> {
-        let mut batch = rows::batch(std::mem::take(&mut step.events), starts, &self.troupe);
+    async fn store(
+        &mut self,
+        step: &mut Step,
+        starts: Vec<Start>,
+        said: Vec<Delta>,
+    ) -> Result<(), StoreError> {
+        let events = std::mem::take(&mut step.events);
+        let mut unsaid = Vec::new();
+        if !self.kept.is_empty() {
+            for task in events.iter().filter_map(answered) {
+                unsaid.extend(self.kept.take(&task));
+            }
+        }
+        let mut batch = rows::batch(events, starts, said, unsaid, &self.troupe);
         let mut trouble: Option<String> = None;
         loop {
+            failpoint::reach("before-commit");
             match self.parts.store.append(&batch).await {
                 Ok(()) => break,
                 Err(StoreError::Busy(reason)) => {
@@ -303,7 +360,12 @@ impl Kernel {
                 }
             }
         }
+        failpoint::reach("after-commit");
+        for (run, task) in &batch.unsaid {
+            self.parts.open.forget(*run, task);
+        }
         for event in batch.events.drain(..) {
+            failpoint::reach("before-publish");
             let frame = event.to_frame();
             let topic = frame.topic.clone();
             let seq = frame.seq;
@@ -311,6 +373,7 @@ impl Kernel {
                 Ok(json) => self.parts.bus.publish(&topic, Payload::event(seq, json)),
                 Err(error) => tracing::error!(%error, seq, "an event cannot be written as JSON"),
             }
+            failpoint::reach("after-publish");
         }
         if let Some(message) = trouble
             && self.parts.health.recover("store")
@@ -336,6 +399,34 @@ impl Kernel {
             Action::FindWorkflow(spec) => self.effects.find_workflow(*spec),
             Action::StopAttempt(key) => self.effects.stop_attempt(&key),
         }
+    }
+}
+
+/// The task whose answer this ends, as a whole or by ending its attempt.
+fn answered(event: &Event) -> Option<(RunId, TaskName)> {
+    let Fact::Task {
+        run, task, event, ..
+    } = &event.fact
+    else {
+        return None;
+    };
+    match event {
+        TaskEvent::TurnCompleted { .. }
+        | TaskEvent::Retrying { .. }
+        | TaskEvent::Waiting { .. }
+        | TaskEvent::Unknown { .. }
+        | TaskEvent::Completed { .. }
+        | TaskEvent::Failed { .. }
+        | TaskEvent::Skipped { .. }
+        | TaskEvent::Cancelled { .. } => Some((*run, task.clone())),
+        TaskEvent::Ready { .. }
+        | TaskEvent::Opened { .. }
+        | TaskEvent::Assigned { .. }
+        | TaskEvent::Started { .. }
+        | TaskEvent::TurnStarted { .. }
+        | TaskEvent::ToolCalled { .. }
+        | TaskEvent::ToolReturned { .. }
+        | TaskEvent::Answered { .. } => None,
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 };
 
 use domain::{
+    frame::Delta,
     graph::{ValidGraph, check::check},
     id::{RunId, WorkflowId},
     run::{decide::LiveRun, input::Input},
@@ -37,6 +38,8 @@ pub struct Recovered {
     pub inputs: VecDeque<Input>,
     /// Runs that do not go on, with the reason; they stay as they are.
     pub left_out: Vec<(RunId, String)>,
+    /// What had been said in answers that are begun anew.
+    pub said: Vec<Delta>,
     /// Runs that go on although they may have stopped the server before.
     pub suspects: Vec<RunId>,
 }
@@ -96,12 +99,26 @@ pub async fn recover(
         .chain(runs.iter().copied().map(Input::Recovered))
         .chain(agents)
         .collect();
+    let mut said = store.said().await?;
+    said.retain(|cut| is_under_way(&troupe, cut));
     let suspects = runs.into_iter().filter(|run| tries.contains_key(run));
     Ok(Recovered {
         troupe,
         inputs,
         left_out,
+        said,
         suspects: suspects.collect(),
+    })
+}
+
+/// Whether this is of an answer that is made again.
+fn is_under_way(troupe: &Troupe, cut: &Delta) -> bool {
+    let run = troupe.runs.get(&cut.run_id).map(|live| &live.run);
+    let attempt = run.and_then(|run| run.tasks.get(&cut.task)?.attempt(cut.attempt));
+    attempt.is_some_and(|attempt| {
+        let mut turns = attempt.turns.iter();
+        attempt.ended_at.is_none()
+            && turns.any(|turn| turn.number == cut.turn && turn.done.is_none())
     })
 }
 

@@ -27,6 +27,7 @@ use server::{
         health::Health,
         kernel::{self, Handle, Kernel, Receipt, Refusal, StartKey},
         metrics::Gauges,
+        open_turns::OpenTurns,
         recovery::{Marker, recover},
         worker::Worker,
     },
@@ -242,6 +243,7 @@ impl Tester {
             clock: Arc::new(SystemClock),
             health: health.clone(),
             gauges: watch::Sender::new(Gauges::default()),
+            open: OpenTurns::default(),
             marker,
             shutdown: stop.child_token(),
         };
