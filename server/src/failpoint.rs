@@ -8,8 +8,9 @@
 //!
 //! Refused here: errors and delays. What may fail in an orderly way has a port and a twin.
 
-/// Every place there is. The walk over all of them (`tests/it/durable/walk.rs`) reads this list.
-pub const PLACES: [&str; 11] = [
+/// Every place there is; tests walk over all of them. At `take-up` a start goes on with one run.
+pub const PLACES: [&str; 12] = [
+    "take-up",
     "before-commit",
     "after-commit",
     "before-publish",

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -41,6 +42,10 @@ use crate::{
     web,
     workspace::Workspaces,
 };
+
+/// How long model calls and requests that are under way may take to their end at a stop: what was paid
+/// for is stored then, and not paid for again.
+const WIND_DOWN: Duration = Duration::from_secs(4);
 
 /// Where data goes.
 #[derive(Debug, Clone)]
@@ -181,7 +186,6 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         store: Arc::clone(&store),
         health: health.clone(),
         tracker: tracker.clone(),
-        shutdown: shutdown.child_token(),
     });
     let parts = kernel::Parts {
         store: Arc::clone(&store),
@@ -191,6 +195,11 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         gauges,
         open: open.clone(),
         marker,
+        patience: match settings.data {
+            Data::Directory(_) => WIND_DOWN,
+            // Nothing of it is there at the next start.
+            Data::Temporary => Duration::ZERO,
+        },
         shutdown: shutdown.child_token(),
     };
     let kernel_task =

@@ -7,7 +7,6 @@ use crate::{
     event::EventSeverity,
     id::{AgentId, RunId, TaskName, WorkflowId},
     money::MicroUsd,
-    run::AttemptKey,
     time::Timestamp,
 };
 
@@ -115,17 +114,6 @@ pub struct Delta {
     /// Whether a crash cut the answer behind this: it begins anew, and this is shown until it does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
-}
-
-impl Delta {
-    /// The attempt that says it.
-    pub fn attempt_key(&self) -> AttemptKey {
-        AttemptKey {
-            run: self.run_id,
-            task: self.task.clone(),
-            attempt: self.attempt,
-        }
-    }
 }
 
 /// Figures of the moment.

@@ -20,7 +20,7 @@ use domain::{
     message,
     run::{
         TaskEvent,
-        input::{Action, Command, Input},
+        input::{Action, Command, Input, Outcome},
     },
     time::Timestamp,
     troupe::{Step, Troupe},
@@ -39,7 +39,7 @@ use super::{
     health::Health,
     metrics::{Gauges, gauges},
     open_turns::OpenTurns,
-    recovery::Marker,
+    recovery::{Marker, is_under_way},
     rows,
     timers::Timers,
 };
@@ -89,6 +89,8 @@ pub struct Parts {
     pub open: OpenTurns,
     /// Where it is said which run is being taken up again.
     pub marker: Marker,
+    /// How long what is under way may take to its end once the loop is to end.
+    pub patience: Duration,
     /// Ends the loop.
     pub shutdown: CancellationToken,
 }
@@ -108,6 +110,8 @@ pub struct Kernel {
     kept: HashSet<(RunId, TaskName)>,
     /// From when on more of it may be stored.
     keep_at: Instant,
+    /// Whether the server goes down: nothing begins any more.
+    closing: bool,
 }
 
 impl Kernel {
@@ -122,6 +126,7 @@ impl Kernel {
         Self {
             kept: parts.open.tasks().into_iter().collect(),
             keep_at: Instant::now(),
+            closing: false,
             parts,
             troupe,
             timers: Timers::default(),
@@ -144,16 +149,44 @@ impl Kernel {
                 });
             }
             if batch.is_empty() && !self.wait(&mut batch).await {
-                self.effects.stop_all();
-                return Ok(());
+                return unless_busy(self.wind_down().await);
             }
             while batch.len() < BATCH
                 && let Ok(message) = self.inbox.try_recv()
             {
                 batch.push(message);
             }
-            self.turn(batch).await?;
+            match self.turn(batch).await {
+                Ok(()) => {}
+                Err(error) => return unless_busy(Err(error)),
+            }
         }
+    }
+
+    /// Nothing begins any more; what is under way has a while to its end. What is cut after that goes
+    /// on at the next start.
+    async fn wind_down(&mut self) -> Result<(), StoreError> {
+        self.closing = true;
+        let deadline = Instant::now() + self.parts.patience;
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = self.inbox.recv() => message,
+                () = self.effects.idle() => None,
+                () = tokio::time::sleep_until(deadline) => None,
+            };
+            match message {
+                Some(message) => self.turn(vec![message]).await?,
+                None => break,
+            }
+        }
+        self.effects.stop_all();
+        // What was handed in before counts, and nothing else comes in.
+        self.inbox.close();
+        while let Some(message) = self.inbox.recv().await {
+            self.turn(vec![message]).await?;
+        }
+        Ok(())
     }
 
     /// Waits for an input or a timer; `false` at shutdown.
@@ -214,7 +247,9 @@ impl Kernel {
             }
         }
         self.parts.marker.clear();
-        if let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step) {
+        if !self.closing
+            && let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step)
+        {
             tracing::error!(%rejection, "dispatch");
         }
         let said = self.said();
@@ -228,7 +263,10 @@ impl Kernel {
             failpoint::reach("after-reply");
         }
         for action in step.actions {
-            self.act(action);
+            // What is recorded as begun is begun by the next start.
+            if !self.closing {
+                self.act(action);
+            }
         }
         self.troupe.forget_those_that_ended();
         self.parts.gauges.send_replace(gauges(&self.troupe));
@@ -243,6 +281,9 @@ impl Kernel {
         step: &mut Step,
         starts: &mut Vec<Start>,
     ) -> Answer {
+        if self.closing && begins(&input) {
+            return Err(Refusal::Closing);
+        }
         if let Some(key) = &key
             && let Some(known) = self.starts.get(&key.key)
         {
@@ -264,6 +305,7 @@ impl Kernel {
             } => Some(start.run),
             Input::Recovered(run) => {
                 self.parts.marker.at(*run);
+                failpoint::reach("take-up");
                 None
             }
             Input::Command { .. }
@@ -309,10 +351,7 @@ impl Kernel {
             return Vec::new();
         }
         let mut said = self.parts.open.take_unkept();
-        said.retain(|piece| {
-            let live = self.troupe.runs.get(&piece.run_id);
-            live.is_some_and(|live| live.is_current(&piece.attempt_key()))
-        });
+        said.retain(|piece| is_under_way(&self.troupe, piece));
         if !said.is_empty() {
             self.keep_at = Instant::now() + KEEP_EVERY;
             let tasks = said.iter().map(|piece| (piece.run_id, piece.task.clone()));
@@ -351,7 +390,7 @@ impl Kernel {
                     tokio::select! {
                         () = tokio::time::sleep(STORE_RETRY) => {}
                         // Nobody was told of any of it: the next start goes on from what is stored.
-                        () = self.parts.shutdown.cancelled() => return Err(StoreError::Busy(reason)),
+                        () = self.out_of_patience() => return Err(StoreError::Busy(reason)),
                     }
                 }
                 Err(fatal) => {
@@ -389,6 +428,12 @@ impl Kernel {
         Ok(())
     }
 
+    /// Comes a while after the stop of the server.
+    async fn out_of_patience(&self) {
+        self.parts.shutdown.cancelled().await;
+        tokio::time::sleep(self.parts.patience).await;
+    }
+
     fn act(&mut self, action: Action) {
         match action {
             Action::SetTimer { at, timer } => self.timers.set(at, timer),
@@ -399,6 +444,42 @@ impl Kernel {
             Action::FindWorkflow(spec) => self.effects.find_workflow(*spec),
             Action::StopAttempt(key) => self.effects.stop_attempt(&key),
         }
+    }
+}
+
+/// A stop of the server while the store is busy is no failure of the engine.
+fn unless_busy(ended: Result<(), StoreError>) -> Result<(), StoreError> {
+    match ended {
+        Err(StoreError::Busy(reason)) => {
+            tracing::warn!(%reason, "what could not be stored before the stop is done again");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Whether this begins something, instead of telling what came of what is under way.
+fn begins(input: &Input) -> bool {
+    match input {
+        Input::Command { .. } => true,
+        Input::Outcome(outcome) => match outcome {
+            Outcome::TurnStarted { .. }
+            | Outcome::ToolCalled { .. }
+            | Outcome::ChildFound { .. } => true,
+            Outcome::AgentReady(_)
+            | Outcome::AgentBroken { .. }
+            | Outcome::TurnCompleted { .. }
+            | Outcome::ToolReturned { .. }
+            | Outcome::MessageSent { .. }
+            | Outcome::Succeeded { .. }
+            | Outcome::Failed { .. }
+            | Outcome::Crashed { .. } => false,
+        },
+        Input::Timer(_)
+        | Input::Recovered(_)
+        | Input::AgentRecovered(_)
+        | Input::ServerStarted { .. }
+        | Input::System(_) => false,
     }
 }
 

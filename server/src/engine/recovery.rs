@@ -111,8 +111,8 @@ pub async fn recover(
     })
 }
 
-/// Whether this is of an answer that is made again.
-fn is_under_way(troupe: &Troupe, cut: &Delta) -> bool {
+/// Whether this is of an answer that is not at its end, or was not when a crash cut it.
+pub fn is_under_way(troupe: &Troupe, cut: &Delta) -> bool {
     let run = troupe.runs.get(&cut.run_id).map(|live| &live.run);
     let attempt = run.and_then(|run| run.tasks.get(&cut.task)?.attempt(cut.attempt));
     attempt.is_some_and(|attempt| {

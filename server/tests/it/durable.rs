@@ -15,6 +15,7 @@ mod flows;
 mod kills;
 mod process;
 mod provider;
+mod quarantine;
 mod said;
 mod storage;
 mod walk;

@@ -235,7 +235,6 @@ impl Tester {
             store: Arc::clone(&store),
             health: health.clone(),
             tracker: TaskTracker::new(),
-            shutdown: stop.child_token(),
         });
         let parts = kernel::Parts {
             store: Arc::clone(&store),
@@ -245,6 +244,7 @@ impl Tester {
             gauges: watch::Sender::new(Gauges::default()),
             open: OpenTurns::default(),
             marker,
+            patience: Duration::ZERO,
             shutdown: stop.child_token(),
         };
         let task = tokio::spawn(

@@ -107,6 +107,10 @@ impl Place {
             None
         };
         let address = timeout(LONG, address).await.expect("it is up, or dead");
+        if address.is_none() {
+            let status = child.wait().await.expect("a status");
+            eprintln!("it ended before it was up: {status}");
+        }
         Some(Process {
             address: address?,
             child,

@@ -31,10 +31,10 @@ async fn a_death_anywhere_changes_nothing() {
         assert_eq!(result["status"], "succeeded", "{name}: {result:#}");
         expected.insert(name, result);
     }
-    let cases = PLACES
-        .iter()
+    let cases = places()
+        .into_iter()
         .enumerate()
-        .flat_map(|(at, place)| (0..names.len()).map(move |shape| (at, *place, shape)));
+        .flat_map(|(at, place)| (0..names.len()).map(move |shape| (at, place, shape)));
     let deaths: Vec<(&str, usize)> = stream::iter(cases)
         .map(|(at, place, shape)| {
             let (expected, name) = (&expected[names[shape]], names[shape]);
@@ -60,7 +60,7 @@ async fn a_death_anywhere_changes_nothing() {
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    for place in PLACES {
+    for place in places() {
         let deaths: usize = deaths
             .iter()
             .filter(|(at, _)| *at == place)
@@ -68,6 +68,14 @@ async fn a_death_anywhere_changes_nothing() {
             .sum();
         assert!(deaths >= 1, "nothing ever dies at {place}");
     }
+}
+
+/// Where to die: a start without runs takes none up (`quarantine.rs` has some).
+fn places() -> Vec<&'static str> {
+    PLACES
+        .into_iter()
+        .filter(|place| *place != "take-up")
+        .collect()
 }
 
 /// When to die, among the moments that every shape comes to.
