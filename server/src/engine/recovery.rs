@@ -51,9 +51,12 @@ pub async fn recover(
     version: &str,
     marker: &mut Marker,
 ) -> Result<Recovered, StoreError> {
-    if let Some(run) = marker.left() {
-        tracing::warn!(%run, "the last start ended while this run was taken up again");
-        store.count_recovery(run).await?;
+    match marker.left() {
+        Some(run) => {
+            tracing::warn!(%run, "the last start ended while this run was taken up again");
+            store.count_recovery(run).await?;
+        }
+        None => forgive(store).await?,
     }
     marker.clear();
     let tries: HashMap<RunId, u32> = store.recoveries().await?.into_iter().collect();
@@ -109,6 +112,20 @@ pub async fn recover(
         said,
         suspects: suspects.collect(),
     })
+}
+
+/// The last start got past every run that it took up: only deaths in a row count against one. Those that
+/// are left out already were not taken up, so nothing speaks for them.
+async fn forgive(store: &dyn Store) -> Result<(), StoreError> {
+    let suspects = store.recoveries().await?.into_iter();
+    let past: Vec<RunId> = suspects
+        .filter(|(_, tries)| *tries < MOST_TRIES)
+        .map(|(run, _)| run)
+        .collect();
+    if past.is_empty() {
+        return Ok(());
+    }
+    store.clear_recoveries(&past).await
 }
 
 /// Whether this is of an answer that is not at its end, or was not when a crash cut it.
