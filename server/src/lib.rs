@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod failpoint;
 pub mod llm;
 pub mod outbound;
 pub mod samples;

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -41,6 +42,10 @@ use crate::{
     web,
     workspace::Workspaces,
 };
+
+/// How long model calls and requests that are under way may take to their end at a stop: what was paid
+/// for is stored then, and not paid for again.
+const WIND_DOWN: Duration = Duration::from_secs(4);
 
 /// Where data goes.
 #[derive(Debug, Clone)]
@@ -129,7 +134,6 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     let shutdown = settings.shutdown;
     let bus = mirror::bus(settings.redis, &store, &health, &tracker, &shutdown).await?;
     let streamed = Streamed::default();
-    let open = OpenTurns::default();
     let sockets = Arc::new(AtomicU64::new(0));
 
     if matches!(settings.data, Data::Directory(_)) && store.workflow_count().await? == 0 {
@@ -157,6 +161,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
             format!("Run {run} stays where it was: {reason}.{more} The others go on."),
         );
     }
+    let open = OpenTurns::recalled(recovered.said);
     tracker.spawn(trust(
         Arc::clone(&store),
         recovered.suspects,
@@ -181,7 +186,6 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         store: Arc::clone(&store),
         health: health.clone(),
         tracker: tracker.clone(),
-        shutdown: shutdown.child_token(),
     });
     let parts = kernel::Parts {
         store: Arc::clone(&store),
@@ -189,7 +193,13 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         clock: Arc::clone(&clock),
         health: health.clone(),
         gauges,
+        open: open.clone(),
         marker,
+        patience: match settings.data {
+            Data::Directory(_) => WIND_DOWN,
+            // Nothing of it is there at the next start.
+            Data::Temporary => Duration::ZERO,
+        },
         shutdown: shutdown.child_token(),
     };
     let kernel_task =

@@ -16,9 +16,9 @@ use async_trait::async_trait;
 use domain::{
     agent::Agent,
     event::Event,
-    frame::EventFrame,
+    frame::{Delta, EventFrame},
     graph::Drawing,
-    id::{AgentId, RunId, WorkflowId},
+    id::{AgentId, RunId, TaskName, WorkflowId},
     money::MicroUsd,
     run::Run,
     time::Timestamp,
@@ -35,6 +35,10 @@ pub struct Batch {
     pub agents: Vec<Agent>,
     /// Starts that must stay the same start when they are asked for again.
     pub starts: Vec<Start>,
+    /// Text of answers that are not at their end, to be kept until they are.
+    pub said: Vec<Delta>,
+    /// Tasks whose answers came to an end: nothing is kept of them any more.
+    pub unsaid: Vec<(RunId, TaskName)>,
 }
 
 /// A run that changed.
@@ -263,6 +267,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ids of runs that are not at their end, oldest first, with workflow and version.
     async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError>;
+    /// What was kept of answers that are not at their end, each as one piece marked as cut.
+    async fn said(&self) -> Result<Vec<Delta>, StoreError>;
     /// Tasks of live runs that wait for a person, those of the newest run first.
     async fn waiting(&self, most: u32) -> Result<Vec<PersonWait>, StoreError>;
     /// How often the recovery of each run was cut short in a row, where it was.

@@ -111,6 +111,9 @@ pub struct Delta {
     pub offset: u64,
     /// The text.
     pub text: String,
+    /// Whether a crash cut the answer behind this: it begins anew, and this is shown until it does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// Figures of the moment.

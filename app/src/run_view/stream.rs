@@ -44,10 +44,24 @@ pub struct Streams {
 impl Streams {
     /// A piece came; whether it said anything new.
     pub fn hear(&mut self, delta: &Delta) -> bool {
-        self.turns
-            .entry(TurnKey::of(delta))
-            .or_default()
-            .hear(delta.offset, &delta.text)
+        let heard = self.turns.entry(TurnKey::of(delta)).or_default();
+        if delta.cut {
+            heard.hear_cut(&delta.text)
+        } else {
+            heard.hear(delta.offset, &delta.text)
+        }
+    }
+
+    /// A crash cut an answer and it begins anew: what was heard stays until then.
+    pub fn cut(&mut self, key: &TurnKey) {
+        if let Some(heard) = self.turns.get_mut(key)
+            && !heard.parts.is_empty()
+        {
+            *heard = Heard {
+                before: Some(heard.text()),
+                ..Heard::default()
+            };
+        }
     }
 
     /// What is known of an answer; `None` when nothing was heard.
@@ -60,7 +74,7 @@ impl Streams {
         self.turns.get(key).is_some_and(Heard::has_hole)
     }
 
-    /// The answer is known from its event, or is written anew.
+    /// The answer is known from its event.
     pub fn forget(&mut self, key: &TurnKey) {
         self.turns.remove(key);
     }
@@ -71,6 +85,8 @@ impl Streams {
 struct Heard {
     parts: Vec<Part>,
     bytes: usize,
+    /// What had been said before a crash cut the answer; shown until it begins anew.
+    before: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -147,7 +163,18 @@ impl Heard {
             && (self.parts.len() > 1 || self.parts.first().is_some_and(|part| part.from > 0))
     }
 
+    fn hear_cut(&mut self, text: &str) -> bool {
+        let news = self.parts.is_empty() && self.before.as_deref() != Some(text);
+        if news {
+            self.before = Some(text.to_owned());
+        }
+        news
+    }
+
     fn text(&self) -> String {
+        if let (Some(before), []) = (&self.before, self.parts.as_slice()) {
+            return before.clone();
+        }
         let mut text = String::with_capacity(self.bytes + MISSING.len() * self.parts.len());
         let mut at = 0;
         for part in &self.parts {
@@ -239,6 +266,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_crash_cut_stays_until_the_answer_begins_anew() {
+        let piece = |offset, text: &str, cut| Delta {
+            workflow_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            run_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            task: TaskName::parse("plan").unwrap(),
+            attempt: 1,
+            turn: 1,
+            offset,
+            text: text.into(),
+            cut,
+        };
+        let key = TurnKey::of(&piece(0, "", false));
+        // A page that was open at the crash.
+        let mut streams = Streams::default();
+        streams.hear(&piece(0, "a long old text", false));
+        streams.cut(&key);
+        streams.cut(&key);
+        assert_eq!(streams.text(&key).as_deref(), Some("a long old text"));
+        assert!(!streams.has_hole(&key));
+        streams.hear(&piece(0, "new", false));
+        assert_eq!(streams.text(&key).as_deref(), Some("new"));
+        // One that was opened after it, and is told late.
+        let mut streams = Streams::default();
+        assert!(streams.hear(&piece(0, "old", true)));
+        assert!(!streams.hear(&piece(0, "old", true)));
+        assert_eq!(streams.text(&key).as_deref(), Some("old"));
+        streams.hear(&piece(0, "n", false));
+        assert!(!streams.hear(&piece(0, "old", true)));
+        assert_eq!(streams.text(&key).as_deref(), Some("n"));
+    }
+
+    #[test]
     fn turns_do_not_mix() {
         let task = TaskName::parse("plan").unwrap();
         let uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -250,6 +309,7 @@ mod tests {
             turn,
             offset: 0,
             text: text.into(),
+            cut: false,
         };
         let mut streams = Streams::default();
         assert!(streams.hear(&delta(1, "one")));

@@ -277,8 +277,15 @@ impl Watch {
                 turn,
                 resumed: true,
                 ..
+            } => {
+                let key = TurnKey {
+                    task: task.clone(),
+                    attempt: *attempt,
+                    turn: *turn,
+                };
+                self.streams.update_value(|streams| streams.cut(&key));
             }
-            | TaskEvent::TurnCompleted { attempt, turn, .. } => {
+            TaskEvent::TurnCompleted { attempt, turn, .. } => {
                 let key = TurnKey {
                     task: task.clone(),
                     attempt: *attempt,

@@ -21,7 +21,10 @@ use super::{
     prompt,
     tools::{self, Bench, Tool},
 };
-use crate::llm::{Answer, ChatRequest, Chunk, LlmError, Resolved};
+use crate::{
+    failpoint,
+    llm::{Answer, ChatRequest, Chunk, LlmError, Resolved},
+};
 
 /// Text is shown at most this often: a reader sees it flow, and a thousand agents at once do not flood
 /// the bus with single words.
@@ -254,6 +257,7 @@ impl<'a> Work<'a> {
             response_schema: self.spec.output_schema.clone(),
             idempotency_key: format!("{}:{}:{turn}", self.spec.key.run, self.spec.key.task),
         };
+        failpoint::reach("before-call");
         let mut chunks = self.model.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);
         let mut first_token_ms = None;
@@ -268,12 +272,16 @@ impl<'a> Work<'a> {
             };
             match next {
                 Some(Ok(Chunk::Text(piece))) => {
-                    first_token_ms.get_or_insert_with(|| ms_since(began));
                     text.add(&piece);
+                    if first_token_ms.is_none() {
+                        first_token_ms = Some(ms_since(began));
+                        failpoint::reach("first-text");
+                    }
                 }
                 Some(Ok(Chunk::Reasoning(_))) => {}
                 Some(Ok(Chunk::Finished(answer))) => {
                     text.show();
+                    failpoint::reach("call-finished");
                     return Ok((*answer, first_token_ms));
                 }
                 Some(Err(LlmError::Cancelled)) => return Err(End::Over),
@@ -388,6 +396,7 @@ impl<'a> Shown<'a> {
             turn: self.turn,
             offset,
             text,
+            cut: false,
         });
     }
 }

@@ -19,10 +19,12 @@ use domain::{
     },
 };
 use futures::FutureExt;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{children, health::Health, kernel::Handle, worker::Worker};
 use crate::{
+    failpoint,
     outbound::{self, Outbound, Wants},
     store::Store,
     workspace::Workspaces,
@@ -47,24 +49,28 @@ pub struct Means {
     pub health: Health,
     /// Owns all work that is begun here.
     pub tracker: TaskTracker,
-    /// Stops it.
-    pub shutdown: CancellationToken,
 }
 
 /// Hands for the kernel.
 pub struct Effects {
     means: Means,
     running: Running,
+    /// Stops all work. Cancelled when nobody holds the hands any more, whatever the reason.
+    stop: CancellationToken,
 }
 
 /// Attempts that are under way, each with what stops it.
 #[derive(Clone, Default)]
-struct Running(Arc<Mutex<HashMap<AttemptKey, CancellationToken>>>);
+struct Running {
+    attempts: Arc<Mutex<HashMap<AttemptKey, CancellationToken>>>,
+    /// Rings when one has ended.
+    ended: Arc<Notify>,
+}
 
 impl Running {
     fn table(&self) -> MutexGuard<'_, HashMap<AttemptKey, CancellationToken>> {
         // Nothing that holds the lock can panic halfway through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,6 +83,13 @@ struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.running.table().remove(&self.key);
+        self.running.ended.notify_one();
+    }
+}
+
+impl Drop for Effects {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
@@ -86,6 +99,7 @@ impl Effects {
         Self {
             means,
             running: Running::default(),
+            stop: CancellationToken::new(),
         }
     }
 
@@ -137,7 +151,9 @@ impl Effects {
         let kernel = self.means.kernel.clone();
         self.begin(spec.key.clone(), |stop| async move {
             let key = spec.key.clone();
+            failpoint::reach("before-http");
             let answer = outbound.request(request(spec), stop.clone()).await;
+            failpoint::reach("http-answered");
             // Whoever stopped it knows; at a stop of the server it is sent again at the next start.
             if stop.is_cancelled() {
                 return;
@@ -180,7 +196,7 @@ impl Effects {
     where
         W: Future<Output = ()> + Send + 'static,
     {
-        let stop = self.means.shutdown.child_token();
+        let stop = self.stop.child_token();
         self.running.table().insert(key.clone(), stop.clone());
         let entry = Entry {
             running: self.running.clone(),
@@ -218,11 +234,16 @@ impl Effects {
         }
     }
 
-    /// Stops everything, at shutdown.
-    pub fn stop_all(&mut self) {
-        for (_, token) in self.running.table().drain() {
-            token.cancel();
+    /// Waits until nothing is under way.
+    pub async fn idle(&self) {
+        while !self.running.table().is_empty() {
+            self.running.ended.notified().await;
         }
+    }
+
+    /// Stops everything.
+    pub fn stop_all(&mut self) {
+        self.stop.cancel();
     }
 }
 

@@ -8,24 +8,27 @@
 mod door;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use domain::{
     event::{Event, Fact, SystemEvent},
-    frame::Frame,
-    id::{AgentId, IdSource},
+    frame::{Delta, Frame},
+    id::{AgentId, IdSource, RunId, TaskName},
     message,
     run::{
         TaskEvent,
-        input::{Action, Command, Input},
+        input::{Action, Command, Input, Outcome},
     },
     time::Timestamp,
     troupe::{Step, Troupe},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,13 +38,15 @@ use super::{
     effects::Effects,
     health::{self, Health},
     metrics::{Gauges, gauges},
-    recovery::Marker,
+    open_turns::OpenTurns,
+    recovery::{Marker, is_under_way},
     rows,
     timers::Timers,
 };
 use crate::{
     bus::{Bus, Payload},
     clock::Clock,
+    failpoint,
     store::{Start, Store, StoreError},
 };
 
@@ -50,6 +55,10 @@ const BATCH: usize = 1_024;
 
 /// The wait before a batch is tried again on a busy store.
 const STORE_RETRY: Duration = Duration::from_millis(250);
+
+/// Text that is being said is stored at most this often, all of it in one commit: a crash costs half a
+/// second of it, and a thousand agents at once cost two commits a second.
+const KEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// Keys of starts that are remembered here; older ones the store knows.
 const REMEMBERED_STARTS: usize = 10_000;
@@ -76,8 +85,12 @@ pub struct Parts {
     pub health: Health,
     /// Figures for `metrics.updated`.
     pub gauges: watch::Sender<Gauges>,
+    /// What is being said; with what had been said before a crash.
+    pub open: OpenTurns,
     /// Where it is said which run is being taken up again.
     pub marker: Marker,
+    /// How long what is under way may take to its end once the loop is to end.
+    pub patience: Duration,
     /// Ends the loop.
     pub shutdown: CancellationToken,
 }
@@ -93,6 +106,12 @@ pub struct Kernel {
     first: VecDeque<Input>,
     starts: HashMap<String, Start>,
     starts_in_order: VecDeque<String>,
+    /// Tasks of which the store keeps what they said.
+    kept: HashSet<(RunId, TaskName)>,
+    /// From when on more of it may be stored.
+    keep_at: Instant,
+    /// Whether the server goes down: nothing begins any more.
+    closing: bool,
 }
 
 impl Kernel {
@@ -105,6 +124,9 @@ impl Kernel {
         inbox: Inbox,
     ) -> Self {
         Self {
+            kept: parts.open.tasks().into_iter().collect(),
+            keep_at: Instant::now(),
+            closing: false,
             parts,
             troupe,
             timers: Timers::default(),
@@ -127,16 +149,44 @@ impl Kernel {
                 });
             }
             if batch.is_empty() && !self.wait(&mut batch).await {
-                self.effects.stop_all();
-                return Ok(());
+                return unless_busy(self.wind_down().await);
             }
             while batch.len() < BATCH
                 && let Ok(message) = self.inbox.try_recv()
             {
                 batch.push(message);
             }
-            self.turn(batch).await?;
+            match self.turn(batch).await {
+                Ok(()) => {}
+                Err(error) => return unless_busy(Err(error)),
+            }
         }
+    }
+
+    /// Nothing begins any more; what is under way has a while to its end. What is cut after that goes
+    /// on at the next start.
+    async fn wind_down(&mut self) -> Result<(), StoreError> {
+        self.closing = true;
+        let deadline = Instant::now() + self.parts.patience;
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = self.inbox.recv() => message,
+                () = self.effects.idle() => None,
+                () = tokio::time::sleep_until(deadline) => None,
+            };
+            match message {
+                Some(message) => self.turn(vec![message]).await?,
+                None => break,
+            }
+        }
+        self.effects.stop_all();
+        // What was handed in before counts, and nothing else comes in.
+        self.inbox.close();
+        while let Some(message) = self.inbox.recv().await {
+            self.turn(vec![message]).await?;
+        }
+        Ok(())
     }
 
     /// Waits for an input or a timer; `false` at shutdown.
@@ -152,6 +202,10 @@ impl Kernel {
                 None => std::future::pending().await,
             }
         };
+        let unkept = async {
+            self.parts.open.unkept().await;
+            tokio::time::sleep_until(self.keep_at).await;
+        };
         tokio::select! {
             biased;
             () = self.parts.shutdown.cancelled() => false,
@@ -163,6 +217,7 @@ impl Kernel {
                 None => false,
             },
             () = timer => true,
+            () = unkept => true,
         }
     }
 
@@ -192,18 +247,26 @@ impl Kernel {
             }
         }
         self.parts.marker.clear();
-        if let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step) {
+        if !self.closing
+            && let Err(rejection) = self.troupe.dispatch(now, &mut RandomIds, &mut step)
+        {
             tracing::error!(%rejection, "dispatch");
         }
-        if !step.events.is_empty() {
-            self.store(&mut step, starts).await?;
+        let said = self.said();
+        if !step.events.is_empty() || !said.is_empty() {
+            self.store(&mut step, starts, said).await?;
         }
         for (reply, answer) in answers {
+            failpoint::reach("before-reply");
             // Who asked may have gone away; what was asked is done all the same.
             let _gone = reply.send(answer);
+            failpoint::reach("after-reply");
         }
         for action in step.actions {
-            self.act(action);
+            // What is recorded as begun is begun by the next start.
+            if !self.closing {
+                self.act(action);
+            }
         }
         self.troupe.forget_those_that_ended();
         self.parts.gauges.send_replace(gauges(&self.troupe));
@@ -218,6 +281,9 @@ impl Kernel {
         step: &mut Step,
         starts: &mut Vec<Start>,
     ) -> Answer {
+        if self.closing && begins(&input) {
+            return Err(Refusal::Closing);
+        }
         if let Some(key) = &key
             && let Some(known) = self.starts.get(&key.key)
         {
@@ -243,6 +309,7 @@ impl Kernel {
             } => Some(retry.run),
             Input::Recovered(run) => {
                 self.parts.marker.at(*run);
+                failpoint::reach("take-up");
                 None
             }
             Input::Command { .. }
@@ -281,11 +348,40 @@ impl Kernel {
         }
     }
 
+    /// What was said since it was stored last, if that is long enough ago. What nobody waits for any
+    /// more is not stored: no event would remove it.
+    fn said(&mut self) -> Vec<Delta> {
+        if Instant::now() < self.keep_at {
+            return Vec::new();
+        }
+        let mut said = self.parts.open.take_unkept();
+        said.retain(|piece| is_under_way(&self.troupe, piece));
+        if !said.is_empty() {
+            self.keep_at = Instant::now() + KEEP_EVERY;
+            let tasks = said.iter().map(|piece| (piece.run_id, piece.task.clone()));
+            self.kept.extend(tasks);
+        }
+        said
+    }
+
     /// Stores what was decided, however long that takes, and publishes it then.
-    async fn store(&mut self, step: &mut Step, starts: Vec<Start>) -> Result<(), StoreError> {
-        let mut batch = rows::batch(std::mem::take(&mut step.events), starts, &self.troupe);
+    async fn store(
+        &mut self,
+        step: &mut Step,
+        starts: Vec<Start>,
+        said: Vec<Delta>,
+    ) -> Result<(), StoreError> {
+        let events = std::mem::take(&mut step.events);
+        let mut unsaid = Vec::new();
+        if !self.kept.is_empty() {
+            for task in events.iter().filter_map(answered) {
+                unsaid.extend(self.kept.take(&task));
+            }
+        }
+        let mut batch = rows::batch(events, starts, said, unsaid, &self.troupe);
         let mut trouble: Option<String> = None;
         loop {
+            failpoint::reach("before-commit");
             match self.parts.store.append(&batch).await {
                 Ok(()) => break,
                 Err(StoreError::Busy(reason)) => {
@@ -298,7 +394,7 @@ impl Kernel {
                     tokio::select! {
                         () = tokio::time::sleep(STORE_RETRY) => {}
                         // Nobody was told of any of it: the next start goes on from what is stored.
-                        () = self.parts.shutdown.cancelled() => return Err(StoreError::Busy(reason)),
+                        () = self.out_of_patience() => return Err(StoreError::Busy(reason)),
                     }
                 }
                 Err(fatal) => {
@@ -307,7 +403,12 @@ impl Kernel {
                 }
             }
         }
+        failpoint::reach("after-commit");
+        for (run, task) in &batch.unsaid {
+            self.parts.open.forget(*run, task);
+        }
         for event in batch.events.drain(..) {
+            failpoint::reach("before-publish");
             let frame = event.to_frame();
             let topic = frame.topic.clone();
             let seq = frame.seq;
@@ -315,6 +416,7 @@ impl Kernel {
                 Ok(json) => self.parts.bus.publish(&topic, Payload::event(seq, json)),
                 Err(error) => tracing::error!(%error, seq, "an event cannot be written as JSON"),
             }
+            failpoint::reach("after-publish");
         }
         if let Some(message) = trouble
             && self.parts.health.recover(health::STORE)
@@ -330,6 +432,12 @@ impl Kernel {
         Ok(())
     }
 
+    /// Comes a while after the stop of the server.
+    async fn out_of_patience(&self) {
+        self.parts.shutdown.cancelled().await;
+        tokio::time::sleep(self.parts.patience).await;
+    }
+
     fn act(&mut self, action: Action) {
         match action {
             Action::SetTimer { at, timer } => self.timers.set(at, timer),
@@ -340,6 +448,70 @@ impl Kernel {
             Action::FindWorkflow(spec) => self.effects.find_workflow(*spec),
             Action::StopAttempt(key) => self.effects.stop_attempt(&key),
         }
+    }
+}
+
+/// A stop of the server while the store is busy is no failure of the engine.
+fn unless_busy(ended: Result<(), StoreError>) -> Result<(), StoreError> {
+    match ended {
+        Err(StoreError::Busy(reason)) => {
+            tracing::warn!(%reason, "what could not be stored before the stop is done again");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Whether this begins something, instead of telling what came of what is under way.
+fn begins(input: &Input) -> bool {
+    match input {
+        Input::Command { .. } => true,
+        Input::Outcome(outcome) => match outcome {
+            Outcome::TurnStarted { .. }
+            | Outcome::ToolCalled { .. }
+            | Outcome::ChildFound { .. } => true,
+            Outcome::AgentReady(_)
+            | Outcome::AgentBroken { .. }
+            | Outcome::TurnCompleted { .. }
+            | Outcome::ToolReturned { .. }
+            | Outcome::MessageSent { .. }
+            | Outcome::Succeeded { .. }
+            | Outcome::Failed { .. }
+            | Outcome::Crashed { .. } => false,
+        },
+        Input::Timer(_)
+        | Input::Recovered(_)
+        | Input::AgentRecovered(_)
+        | Input::ServerStarted { .. }
+        | Input::System(_) => false,
+    }
+}
+
+/// The task whose answer this ends, as a whole or by ending its attempt.
+fn answered(event: &Event) -> Option<(RunId, TaskName)> {
+    let Fact::Task {
+        run, task, event, ..
+    } = &event.fact
+    else {
+        return None;
+    };
+    match event {
+        TaskEvent::TurnCompleted { .. }
+        | TaskEvent::Retrying { .. }
+        | TaskEvent::Waiting { .. }
+        | TaskEvent::Unknown { .. }
+        | TaskEvent::Completed { .. }
+        | TaskEvent::Failed { .. }
+        | TaskEvent::Skipped { .. }
+        | TaskEvent::Cancelled { .. } => Some((*run, task.clone())),
+        TaskEvent::Ready { .. }
+        | TaskEvent::Opened { .. }
+        | TaskEvent::Assigned { .. }
+        | TaskEvent::Started { .. }
+        | TaskEvent::TurnStarted { .. }
+        | TaskEvent::ToolCalled { .. }
+        | TaskEvent::ToolReturned { .. }
+        | TaskEvent::Answered { .. } => None,
     }
 }
 

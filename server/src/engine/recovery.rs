@@ -13,6 +13,7 @@ use std::{
 };
 
 use domain::{
+    frame::Delta,
     graph::{ValidGraph, check::check},
     id::{RunId, WorkflowId},
     run::{decide::LiveRun, input::Input},
@@ -37,6 +38,8 @@ pub struct Recovered {
     pub inputs: VecDeque<Input>,
     /// Runs that do not go on, with the reason; they stay as they are.
     pub left_out: Vec<(RunId, String)>,
+    /// What had been said in answers that are begun anew.
+    pub said: Vec<Delta>,
     /// Runs that go on although they may have stopped the server before.
     pub suspects: Vec<RunId>,
 }
@@ -48,9 +51,12 @@ pub async fn recover(
     version: &str,
     marker: &mut Marker,
 ) -> Result<Recovered, StoreError> {
-    if let Some(run) = marker.left() {
-        tracing::warn!(%run, "the last start ended while this run was taken up again");
-        store.count_recovery(run).await?;
+    match marker.left() {
+        Some(run) => {
+            tracing::warn!(%run, "the last start ended while this run was taken up again");
+            store.count_recovery(run).await?;
+        }
+        None => forgive(store).await?,
     }
     marker.clear();
     let tries: HashMap<RunId, u32> = store.recoveries().await?.into_iter().collect();
@@ -96,12 +102,40 @@ pub async fn recover(
         .chain(runs.iter().copied().map(Input::Recovered))
         .chain(agents)
         .collect();
+    let mut said = store.said().await?;
+    said.retain(|cut| is_under_way(&troupe, cut));
     let suspects = runs.into_iter().filter(|run| tries.contains_key(run));
     Ok(Recovered {
         troupe,
         inputs,
         left_out,
+        said,
         suspects: suspects.collect(),
+    })
+}
+
+/// The last start got past every run that it took up: only deaths in a row count against one. Those that
+/// are left out already were not taken up, so nothing speaks for them.
+async fn forgive(store: &dyn Store) -> Result<(), StoreError> {
+    let suspects = store.recoveries().await?.into_iter();
+    let past: Vec<RunId> = suspects
+        .filter(|(_, tries)| *tries < MOST_TRIES)
+        .map(|(run, _)| run)
+        .collect();
+    if past.is_empty() {
+        return Ok(());
+    }
+    store.clear_recoveries(&past).await
+}
+
+/// Whether this is of an answer that is not at its end, or was not when a crash cut it.
+pub fn is_under_way(troupe: &Troupe, cut: &Delta) -> bool {
+    let run = troupe.runs.get(&cut.run_id).map(|live| &live.run);
+    let attempt = run.and_then(|run| run.tasks.get(&cut.task)?.attempt(cut.attempt));
+    attempt.is_some_and(|attempt| {
+        let mut turns = attempt.turns.iter();
+        attempt.ended_at.is_none()
+            && turns.any(|turn| turn.number == cut.turn && turn.done.is_none())
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use domain::{
     event::{Event, Fact},
+    frame::Delta,
     id::{AgentId, RunId, TaskName},
     run::{Attempt, AttemptState, Run, RunEvent, RunState, Task, TaskEvent, TaskState, Waiting},
     troupe::Troupe,
@@ -27,7 +28,13 @@ impl Changed {
 }
 
 /// Everything that must be stored together: the events, and the rows of what they changed.
-pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
+pub fn batch(
+    events: Vec<Event>,
+    starts: Vec<Start>,
+    said: Vec<Delta>,
+    unsaid: Vec<(RunId, TaskName)>,
+    troupe: &Troupe,
+) -> Batch {
     let mut runs: BTreeMap<RunId, Changed> = BTreeMap::new();
     let mut agents: HashSet<AgentId> = HashSet::new();
     for event in &events {
@@ -71,6 +78,8 @@ pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
         runs,
         agents,
         starts,
+        said,
+        unsaid,
     }
 }
 

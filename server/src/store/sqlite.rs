@@ -15,6 +15,7 @@ mod open;
 mod reader;
 mod recoveries;
 mod runs;
+mod said;
 mod upkeep;
 mod waiting;
 mod workflows;
@@ -32,7 +33,7 @@ use async_trait::async_trait;
 use domain::{
     agent::Agent,
     event::Event,
-    frame::EventFrame,
+    frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
     time::Timestamp,
@@ -91,6 +92,10 @@ impl Store for SqliteStore {
 
     async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError> {
         runs::alive(&self.readers).await
+    }
+
+    async fn said(&self) -> Result<Vec<Delta>, StoreError> {
+        said::list(&self.readers).await
     }
 
     async fn waiting(&self, most: u32) -> Result<Vec<PersonWait>, StoreError> {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use domain::{
     agent::{Agent, Phase},
     event::Event,
-    frame::EventFrame,
+    frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
     run::{
@@ -340,6 +340,9 @@ impl Store for Faulty {
     }
     async fn live_runs(&self) -> Result<Vec<(RunId, WorkflowId, u32)>, StoreError> {
         self.inner.live_runs().await
+    }
+    async fn said(&self) -> Result<Vec<Delta>, StoreError> {
+        self.inner.said().await
     }
     async fn waiting(&self, most: u32) -> Result<Vec<PersonWait>, StoreError> {
         self.inner.waiting(most).await

@@ -1,6 +1,7 @@
 //! The server from outside: one test binary, one file per behaviour.
 
 mod cli;
+mod durable;
 mod engine;
 mod kinds;
 mod product;

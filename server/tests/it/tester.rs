@@ -27,6 +27,7 @@ use server::{
         health::Health,
         kernel::{self, Handle, Kernel, Receipt, Refusal, StartKey},
         metrics::Gauges,
+        open_turns::OpenTurns,
         recovery::{Marker, recover},
         worker::Worker,
     },
@@ -234,7 +235,6 @@ impl Tester {
             store: Arc::clone(&store),
             health: health.clone(),
             tracker: TaskTracker::new(),
-            shutdown: stop.child_token(),
         });
         let parts = kernel::Parts {
             store: Arc::clone(&store),
@@ -242,7 +242,9 @@ impl Tester {
             clock: Arc::new(SystemClock),
             health: health.clone(),
             gauges: watch::Sender::new(Gauges::default()),
+            open: OpenTurns::default(),
             marker,
+            patience: Duration::ZERO,
             shutdown: stop.child_token(),
         };
         let task = tokio::spawn(

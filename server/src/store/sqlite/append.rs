@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{
     insert::{Insert, int},
+    said,
     writer::Writer,
 };
 use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow};
@@ -127,8 +128,15 @@ fn is_empty(batch: &Batch) -> bool {
         runs,
         agents,
         starts,
+        said,
+        unsaid,
     } = batch;
-    events.is_empty() && runs.is_empty() && agents.is_empty() && starts.is_empty()
+    events.is_empty()
+        && runs.is_empty()
+        && agents.is_empty()
+        && starts.is_empty()
+        && said.is_empty()
+        && unsaid.is_empty()
 }
 
 /// The new head, if the events follow the old one without a gap.
@@ -183,6 +191,7 @@ async fn rows(
         .await?;
     STARTS.rows(connection, &batch.starts, bind_start).await?;
     EVENTS.rows(connection, frames, bind_event).await?;
+    said::store(connection, batch).await?;
     SPENDING
         .rows(connection, &spending, |(hour, cost), to| {
             to.add(*hour)?;

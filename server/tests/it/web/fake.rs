@@ -599,6 +599,7 @@ pub fn delta(workflow: &str, offset: u64, text: &str) -> Delta {
         turn: 1,
         offset,
         text: text.to_owned(),
+        cut: false,
     }
 }
 
