@@ -2,6 +2,7 @@
 //! each field; unknown values are `None`, never 0 or "".
 
 mod asked;
+mod storage;
 
 use domain::{
     agent::Agent,
@@ -16,7 +17,10 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::asked::{GivenAnswer, RetryRun, RunNode};
+pub use self::{
+    asked::{GivenAnswer, RetryRun, RunNode},
+    storage::{CleanEnd, CleanStep, Cleaned, Cleaning, Storage, TableSpace, WorkflowSpace},
+};
 
 /// Who asks. Today always the local administrator; login and roles follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use std::{
 use sqlx::{
     ConnectOptions, Connection, SqlSafeStr, SqliteConnection,
     migrate::{Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "start",
@@ -35,6 +35,11 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         2,
         "kinds",
         include_str!("../../../../migrations/0002_kinds.sql"),
+    ),
+    (
+        3,
+        "upkeep",
+        include_str!("../../../../migrations/0003_upkeep.sql"),
     ),
 ];
 
@@ -98,6 +103,8 @@ impl SqliteStore {
         let mut connection = options
             .connect()
             .thread_name(|_| "sqlite-writer".to_owned())
+            // A new database can give back what becomes free; an older one learns it in `modernise`.
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             // The pages that a large batch touches must fit, or they are written twice.
             .pragma("cache_size", "-4096")
             // What a statement needs to undo itself stays out of the disk.
@@ -125,7 +132,12 @@ impl SqliteStore {
                     .pragma("cache_size", "-512"),
             );
         Ok(Self {
-            writer: Mutex::new(Writer::new(connection)),
+            writer: Mutex::new(Writer::new(
+                connection,
+                &options.file,
+                options.busy_timeout_ms,
+            )),
+            file: options.file,
             readers,
             epoch,
             _scratch: None,
@@ -299,7 +311,7 @@ async fn refuse_strangers(
     }
 }
 
-fn migrator() -> Migrator {
+pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(
         MIGRATIONS
             .into_iter()
