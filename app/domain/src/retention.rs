@@ -142,7 +142,10 @@ mod tests {
 
     #[test]
     fn a_workflow_may_have_a_rule_of_its_own() {
-        let (one, other) = (WorkflowId(Uuid::from_u128(1)), WorkflowId(Uuid::from_u128(2)));
+        let (one, other) = (
+            WorkflowId(Uuid::from_u128(1)),
+            WorkflowId(Uuid::from_u128(2)),
+        );
         let rules = Retention {
             workflows: [(one, Keep::Forever)].into(),
             ..Retention::default()

@@ -6,4 +6,5 @@ mod kinds;
 mod product;
 mod redis;
 mod tester;
+mod upkeep;
 mod web;

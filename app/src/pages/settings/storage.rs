@@ -208,7 +208,9 @@ fn table_name(name: &str) -> &str {
 fn tables(now: &Storage) -> AnyView {
     if now.tables.is_empty() {
         let text = match now.measured_at {
-            Some(_) => "The database is too large to be measured table by table without reading all of it. Nearly all of a large database is events, which the list above counts.",
+            Some(_) => {
+                "The database is too large to be measured table by table without reading all of it. Nearly all of a large database is events, which the list above counts."
+            }
             None => "This is being measured. Look again in a moment.",
         };
         return view! { <p class="panel-text muted">{text}</p> }.into_any();
@@ -260,9 +262,11 @@ fn CleanUp(now: Signal<Storage>, storage: Loaded<Storage>) -> impl IntoView {
             }
         }
     };
-    let button = move || match now.read().cleaning.is_some() {
+    let button = move || {
+        match now.read().cleaning.is_some() {
         true => view! { <Button icon=Glyph::Stop busy=stop.pending() on_press=move |()| { stop.dispatch(()); }>"Stop"</Button> }.into_any(),
         false => view! { <Button icon=Glyph::Trash busy=clean.pending() on_press=move |()| { clean.dispatch(()); }>"Clean up now"</Button> }.into_any(),
+    }
     };
     view! {
         <div class="panel-text clean-up">

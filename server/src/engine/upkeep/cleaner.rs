@@ -330,7 +330,9 @@ impl Cleaner {
         while sizes.gives_back && sizes.free > KEPT_FREE * sizes.page {
             let begun = Instant::now();
             self.store.shrink(PAGES).await?;
-            on!(self.pause(begun.elapsed().max(Duration::from_millis(2))).await);
+            on!(self
+                .pause(begun.elapsed().max(Duration::from_millis(2)))
+                .await);
             let now = self.store.sizes().await?;
             if now.free >= sizes.free {
                 break;

@@ -228,7 +228,10 @@ async fn the_first_clean_up_comes_after_a_minute_and_the_next_after_an_hour() {
     let stage = Stage::of(Fake::with(10, 4));
     let began = Instant::now();
     let first = stage.ended().await;
-    assert_eq!((first.runs, first.events, &first.end), (4, 28, &CleanEnd::Done));
+    assert_eq!(
+        (first.runs, first.events, &first.end),
+        (4, 28, &CleanEnd::Done)
+    );
     assert_eq!(stage.fake.left(), 6);
     let passed = began.elapsed();
     assert!(passed >= Duration::from_secs(60) + GRACE, "{passed:?}");
@@ -295,12 +298,18 @@ async fn a_clean_up_can_be_stopped_between_two_steps() {
     assert_eq!(last.end, CleanEnd::Stopped);
     assert!(last.runs >= 5 && last.runs < 1_000, "{last:?}");
     assert_eq!(stage.fake.left() as u64, 1_000 - last.runs);
-    assert!(stage.fake.marked.lock().expect("lock").is_empty(), "the others stay");
+    assert!(
+        stage.fake.marked.lock().expect("lock").is_empty(),
+        "the others stay"
+    );
     // The next server knows how it ended.
     let fake = stage.fake.clone();
     stage.ends().await;
     let next = Stage::of(fake);
-    assert_eq!(next.until(|state| state.last.is_some()).await.last, Some(last));
+    assert_eq!(
+        next.until(|state| state.last.is_some()).await.last,
+        Some(last)
+    );
     next.ends().await;
 }
 

@@ -18,9 +18,7 @@ use super::{
     insert::{Insert, int},
     writer::Writer,
 };
-use crate::store::{
-    AttemptRow, Batch, RunRow, Start, StoreError, TaskRow, upkeep::EVENT_OVERHEAD,
-};
+use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow, upkeep::EVENT_OVERHEAD};
 
 static AGENTS: Insert = Insert::new(
     "storing agents",
@@ -203,10 +201,11 @@ async fn rows(
         })
         .await?;
     STARTS.rows(connection, &batch.starts, bind_start).await?;
-    EVENTS.rows(connection, frames, |(frame, data), to| {
-        bind_event(frame, data, to)
-    })
-    .await?;
+    EVENTS
+        .rows(connection, frames, |(frame, data), to| {
+            bind_event(frame, data, to)
+        })
+        .await?;
     SPENDING
         .rows(connection, &spending, |(hour, cost), to| {
             to.add(*hour)?;
@@ -334,11 +333,7 @@ fn bind_start(start: &Start, to: &mut SqliteArguments) -> Result<(), BoxDynError
     to.add(start.digest.as_str())
 }
 
-fn bind_event(
-    frame: &EventFrame,
-    data: &str,
-    to: &mut SqliteArguments,
-) -> Result<(), BoxDynError> {
+fn bind_event(frame: &EventFrame, data: &str, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
     to.add(int(frame.seq))?;
     to.add(frame.kind.as_str())?;
     to.add(frame.agent_id.map(|agent| agent.to_string()))?;

@@ -47,10 +47,9 @@ pub(super) async fn head(connection: &mut SqliteConnection) -> Result<u64, Store
 
 /// The highest `seq` that was removed, 0 when none ever was.
 pub(super) async fn removed_to(readers: &SqlitePool) -> Result<u64, StoreError> {
-    let row =
-        sqlx::query("SELECT CAST(max(value) AS INTEGER) FROM meta WHERE key = 'removed_to'")
-            .fetch_one(readers)
-            .await?;
+    let row = sqlx::query("SELECT CAST(max(value) AS INTEGER) FROM meta WHERE key = 'removed_to'")
+        .fetch_one(readers)
+        .await?;
     Ok(Columns(&row).maybe_count(0)?.unwrap_or(0))
 }
 

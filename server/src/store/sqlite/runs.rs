@@ -54,9 +54,9 @@ pub(super) async fn origin(
     let row = sqlx::query(
         "SELECT workflow_id, workflow_version FROM runs WHERE id = ?1 AND removing_at IS NULL",
     )
-        .bind(run.to_string())
-        .fetch_optional(readers)
-        .await?;
+    .bind(run.to_string())
+    .fetch_optional(readers)
+    .await?;
     row.as_ref()
         .map(|row| Ok((Columns(row).parsed(0)?, Columns(row).small(1)?)))
         .transpose()

@@ -151,7 +151,10 @@ impl Writer {
         let left = wal_bytes(&self.file);
         self.wal_most = WAL_LIMIT.max(left.saturating_add(WAL_STEP));
         if left >= WAL_LIMIT {
-            tracing::info!(bytes = left, "somebody reads for long: the write-ahead log grows");
+            tracing::info!(
+                bytes = left,
+                "somebody reads for long: the write-ahead log grows"
+            );
         }
     }
 

@@ -476,9 +476,9 @@ impl Backend for FakeBackend {
 
     async fn set_retention(&self, _: &Actor, rules: Retention) -> Result<(), ApiError> {
         self.works()?;
-        rules.check().map_err(|bad| {
-            ApiError::new(ErrorKind::Invalid, "bad_retention", bad.to_string())
-        })?;
+        rules
+            .check()
+            .map_err(|bad| ApiError::new(ErrorKind::Invalid, "bad_retention", bad.to_string()))?;
         *self.retention.lock().expect("lock") = rules;
         Ok(())
     }

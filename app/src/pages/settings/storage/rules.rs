@@ -48,7 +48,9 @@ fn read_limit(text: &str) -> Result<Option<u64>, String> {
     match text.parse::<f64>() {
         // The server says which sizes can be; a float this large turns into the largest number.
         Ok(size) if size.is_finite() && size > 0.0 => Ok(Some((size * GIB as f64).round() as u64)),
-        Ok(_) | Err(_) => Err("Write a size in GiB such as 10 or 0.5, or nothing for no limit.".into()),
+        Ok(_) | Err(_) => {
+            Err("Write a size in GiB such as 10 or 0.5, or nothing for no limit.".into())
+        }
     }
 }
 

@@ -176,12 +176,7 @@ async fn a_run_that_goes_on_loses_its_mark() {
     ended(&store, &mut log, run(1), days_ago(40)).await;
     store.mark(&[run(1)], NOON).await.expect("marked");
     // Somebody took it up again in the moment before.
-    let event = log.task(
-        run(1),
-        task("a"),
-        None,
-        TaskEvent::Started { attempt: 2 },
-    );
+    let event = log.task(run(1), task("a"), None, TaskEvent::Started { attempt: 2 });
     let row = RunRow {
         last_seq: event.seq,
         ..run_row(run(1), "running", days_ago(40))
@@ -195,7 +190,11 @@ async fn a_run_that_goes_on_loses_its_mark() {
     assert_eq!(store.marked().await.expect("readable"), 0);
     assert_eq!(remove_all(&store, 99).await, 0);
     assert_eq!(
-        store.run_events(run(1), 0, 99).await.expect("readable").len(),
+        store
+            .run_events(run(1), 0, 99)
+            .await
+            .expect("readable")
+            .len(),
         4
     );
 }
@@ -220,7 +219,15 @@ async fn a_mark_can_be_taken_back_until_the_removal_begins() {
     // What has begun is carried through, whoever asks and when.
     assert_eq!(store.marked().await.expect("readable"), 1);
     assert_eq!(remove_all(&store, 99).await, 1);
-    assert_eq!(store.runs(&RunQuery::default()).await.expect("readable").items.len(), 2);
+    assert_eq!(
+        store
+            .runs(&RunQuery::default())
+            .await
+            .expect("readable")
+            .items
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -301,7 +308,11 @@ async fn old_events_of_no_run_go_with_the_agents_that_nothing_names() {
     let gone = || AgentEvent::Terminated {
         reason: "done".into(),
     };
-    let list = vec![told(1, gone()), told(2, gone()), told(3, AgentEvent::Idle { cost_usd: None })];
+    let list = vec![
+        told(1, gone()),
+        told(2, gone()),
+        told(3, AgentEvent::Idle { cost_usd: None }),
+    ];
     let mut agents: Vec<Agent> = [1, 2, 3]
         .map(|number| spawned(agent(number), "somebody", old))
         .into();
@@ -334,7 +345,10 @@ async fn old_events_of_no_run_go_with_the_agents_that_nothing_names() {
     let mut left: Vec<AgentId> = left.iter().map(|agent| agent.id).collect();
     left.sort_unstable();
     assert_eq!(left, [agent(1), agent(3)]);
-    let kept = store.events(&EventQuery::default()).await.expect("readable");
+    let kept = store
+        .events(&EventQuery::default())
+        .await
+        .expect("readable");
     assert_eq!(
         kept.items.iter().map(|event| event.seq).collect::<Vec<_>>(),
         [7, 6, 5, 4]
@@ -374,7 +388,10 @@ async fn what_workflows_and_tables_take_is_told() {
     }
     let space = store.space().await.expect("measured");
     assert_eq!(space.workflows.len(), 1);
-    assert_eq!((space.workflows[0].runs, &*space.workflows[0].name), (3, "one"));
+    assert_eq!(
+        (space.workflows[0].runs, &*space.workflows[0].name),
+        (3, "one")
+    );
     let kept: i64 = sqlx::query_scalar("SELECT sum(octet_length(data) + 320) FROM events")
         .fetch_one(&store.readers)
         .await

@@ -134,10 +134,7 @@ pub(in super::super) async fn marked(readers: &SqlitePool) -> Result<u64, StoreE
 }
 
 /// Takes the mark from runs whose removal has not begun.
-pub(in super::super) async fn spare(
-    writer: &Mutex<Writer>,
-    most: u32,
-) -> Result<u64, StoreError> {
+pub(in super::super) async fn spare(writer: &Mutex<Writer>, most: u32) -> Result<u64, StoreError> {
     let mut writer = writer.lock().await;
     writer.begin().await?;
     let spared = sqlx::query(

@@ -106,10 +106,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Vec<TableSpace>, St
 }
 
 /// Gives at most so many pages back.
-pub(in super::super) async fn shrink(
-    writer: &Mutex<Writer>,
-    pages: u32,
-) -> Result<(), StoreError> {
+pub(in super::super) async fn shrink(writer: &Mutex<Writer>, pages: u32) -> Result<(), StoreError> {
     let mut writer = writer.lock().await;
     writer.begin().await?;
     // A number, not a text of anybody: a pragma takes no bound value.
