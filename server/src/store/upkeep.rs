@@ -2,6 +2,8 @@
 //! pages back, sizes. Each call is short and does a bounded piece; who calls, and how often, is the
 //! engine's matter (`engine/upkeep.rs`).
 
+use std::time::SystemTime;
+
 use app::api::dto::{TableSpace, WorkflowSpace};
 use async_trait::async_trait;
 use domain::{id::RunId, retention::Retention, time::Timestamp};
@@ -51,6 +53,8 @@ pub struct Sizes {
     pub free: u64,
     /// The write-ahead log beside it.
     pub wal: u64,
+    /// When that was last written, where the system tells.
+    pub wal_written: Option<SystemTime>,
     /// One page.
     pub page: u64,
     /// Whether what is free can be given back to the disk.

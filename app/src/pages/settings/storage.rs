@@ -285,7 +285,7 @@ fn progress(cleaning: Cleaning) -> AnyView {
     let text = match cleaning.step {
         CleanStep::Choosing => "Looking for runs that may go".to_owned(),
         CleanStep::Waiting => format!(
-            "{} will go in a moment; whoever takes one up again now keeps it",
+            "{} will go in a few seconds; Stop keeps them",
             runs(cleaning.chosen)
         ),
         CleanStep::Removing => format!(

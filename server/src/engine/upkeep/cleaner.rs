@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     store::{
         StoreError,
-        upkeep::{Candidate, Checkpoint, Reason, Upkeep},
+        upkeep::{Candidate, Checkpoint, Reason, Sizes, Upkeep},
     },
 };
 
@@ -86,7 +86,7 @@ impl Cleaner {
         let mut next = Instant::now() + FIRST;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut wal_before = 0;
+        let mut wal_before = Sizes::default();
         let shutdown = self.shutdown.clone();
         loop {
             let clean = tokio::select! {
@@ -127,17 +127,18 @@ impl Cleaner {
 
     /// Moves the write-ahead log into the file: while much happens without making anybody wait, once it
     /// has come to rest to its end.
-    async fn move_log(&self, before: &mut u64) {
+    async fn move_log(&self, before: &mut Sizes) {
         let moved = async {
-            let wal = self.store.sizes().await?.wal;
-            let how = match wal == *before {
-                true => Checkpoint::Truncate,
-                false => Checkpoint::Passive,
-            };
-            if wal > SMALL_WAL {
+            let now = self.store.sizes().await?;
+            let rests = (now.wal, now.wal_written) == (before.wal, before.wal_written);
+            *before = now;
+            if now.wal > SMALL_WAL {
+                let how = match rests {
+                    true => Checkpoint::Truncate,
+                    false => Checkpoint::Passive,
+                };
                 self.store.checkpoint(how).await?;
             }
-            *before = wal;
             Ok::<_, StoreError>(())
         };
         if let Err(error) = moved.await {

@@ -140,6 +140,7 @@ impl Upkeep for Fake {
             file: self.left() as u64 * RUN_BYTES + free,
             free,
             wal: *self.wal.lock().expect("lock"),
+            wal_written: None,
             page: 1,
             gives_back: true,
         })

@@ -178,7 +178,12 @@ impl Writer {
 
 /// The size of the write-ahead log beside a database.
 pub(super) fn wal_bytes(file: &Path) -> u64 {
+    wal(file).map_or(0, |about| about.len())
+}
+
+/// The write-ahead log beside a database, where there is one.
+pub(super) fn wal(file: &Path) -> Option<fs::Metadata> {
     let mut name = OsString::from(file);
     name.push("-wal");
-    fs::metadata(name).map_or(0, |about| about.len())
+    fs::metadata(name).ok()
 }

@@ -6,7 +6,10 @@ use app::api::dto::{TableSpace, WorkflowSpace};
 use sqlx::{SqliteConnection, SqlitePool, sqlite::SqliteAutoVacuum};
 use tokio::sync::Mutex;
 
-use super::super::{reader::Columns, writer::Writer};
+use super::super::{
+    reader::Columns,
+    writer::{self, Writer},
+};
 use crate::store::{
     StoreError,
     upkeep::{Checkpoint, Sizes, Space},
@@ -42,10 +45,12 @@ async fn sizes_of(connection: &mut SqliteConnection, file: &Path) -> Result<Size
         *number = Columns(&row).count(0)?;
     }
     let [page, pages, free, auto_vacuum] = numbers;
+    let wal = writer::wal(file);
     Ok(Sizes {
         file: page.saturating_mul(pages),
         free: page.saturating_mul(free),
-        wal: super::super::writer::wal_bytes(file),
+        wal: wal.as_ref().map_or(0, |about| about.len()),
+        wal_written: wal.and_then(|about| about.modified().ok()),
         page,
         gives_back: auto_vacuum == SqliteAutoVacuum::Incremental as u64,
     })
