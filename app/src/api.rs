@@ -6,6 +6,7 @@ pub mod dto;
 pub mod events;
 pub mod overview;
 pub mod runs;
+pub mod storage;
 pub mod workflows;
 
 pub use self::{
@@ -19,6 +20,7 @@ pub use self::{
         answer_task, cancel_run, pause_run, resume_run, retry_run, run, run_node, runs, start_run,
         written,
     },
+    storage::{clean_up, set_retention, stop_clean_up, storage},
     workflows::{
         create_workflow, delete_workflow, duplicate_workflow, import_workflow, restore_workflow,
         save_workflow, versions, workflow, workflows,

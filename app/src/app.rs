@@ -25,7 +25,7 @@ use crate::{
     pages::{
         agent::AgentPage, agents::AgentsPage, dashboard::DashboardPage, editor::EditorPage,
         events::EventsPage, not_found::NotFoundPage, run::RunPage, runs::RunsPage,
-        settings::SettingsPage, workflows::WorkflowsPage,
+        settings::SettingsPage, settings::storage::StoragePage, workflows::WorkflowsPage,
     },
 };
 
@@ -124,6 +124,7 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/agents/:id") view=|| AgentPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/events") view=|| EventsPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/settings") view=|| SettingsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/settings/storage") view=|| StoragePage().into_any() ssr=WHOLE/>
                     </Routes>
                 </main>
             </div>

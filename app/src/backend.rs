@@ -10,6 +10,7 @@ use domain::{
     frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
+    retention::Retention,
 };
 use leptos::prelude::use_context;
 
@@ -17,7 +18,8 @@ use crate::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, EventQuery,
         GivenAnswer, Overview, Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot,
-        RunSummary, Saved, StartRun, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        RunSummary, Saved, StartRun, Storage, VersionInfo, WorkflowDetail, WorkflowQuery,
+        WorkflowSummary,
     },
     error::ApiError,
 };
@@ -111,6 +113,15 @@ pub trait Backend: Send + Sync + 'static {
     async fn events(&self, actor: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError>;
     /// Where model calls can go.
     async fn providers(&self, actor: &Actor) -> Result<Vec<ProviderInfo>, ApiError>;
+
+    /// What takes the space, how long what is kept, and the clean-up that follows from that.
+    async fn storage(&self, actor: &Actor) -> Result<Storage, ApiError>;
+    /// Changes how long what is kept. It holds from the next clean-up on, which comes within the hour.
+    async fn set_retention(&self, actor: &Actor, rules: Retention) -> Result<(), ApiError>;
+    /// Cleans up now; returns once that is under way.
+    async fn clean_up(&self, actor: &Actor) -> Result<(), ApiError>;
+    /// Stops a clean-up. What is gone is gone; what has not begun to go stays.
+    async fn stop_clean_up(&self, actor: &Actor) -> Result<(), ApiError>;
 }
 
 /// The backend and the actor of the request that is being answered.

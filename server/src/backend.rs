@@ -7,6 +7,7 @@ mod batches;
 mod control;
 mod messages;
 mod runs;
+mod storage;
 mod workflows;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -15,7 +16,7 @@ use app::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, EventQuery, GivenAnswer, Overview, Page,
         ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
-        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Storage, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -26,6 +27,7 @@ use domain::{
     frame::{Delta, EventFrame, Metrics},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
+    retention::Retention,
     run::{
         decide::Control,
         input::{Command, Input, Rejection},
@@ -38,6 +40,7 @@ use crate::{
     engine::{
         kernel::{Handle, Receipt, Refusal, StartKey},
         open_turns::OpenTurns,
+        upkeep,
     },
     llm::Providers,
     store::{Store, StoreError},
@@ -63,6 +66,8 @@ pub struct Product {
     pub metrics: watch::Receiver<Metrics>,
     /// Agents' directories.
     pub workspaces: Workspaces,
+    /// What keeps the database small.
+    pub upkeep: upkeep::Handle,
 }
 
 impl Product {
@@ -371,5 +376,23 @@ impl Backend for Product {
             }
         });
         Ok(list.collect())
+    }
+
+    async fn storage(&self, _actor: &Actor) -> Result<Storage, ApiError> {
+        self.read_storage().await
+    }
+
+    async fn set_retention(&self, _actor: &Actor, rules: Retention) -> Result<(), ApiError> {
+        self.change_retention(rules).await
+    }
+
+    async fn clean_up(&self, _actor: &Actor) -> Result<(), ApiError> {
+        self.upkeep.clean().await;
+        Ok(())
+    }
+
+    async fn stop_clean_up(&self, _actor: &Actor) -> Result<(), ApiError> {
+        self.upkeep.stop().await;
+        Ok(())
     }
 }

@@ -13,4 +13,5 @@ pub mod recovery;
 pub mod rows;
 pub mod run_input;
 pub mod timers;
+pub mod upkeep;
 pub mod worker;

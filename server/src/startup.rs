@@ -29,6 +29,7 @@ use crate::{
         metrics::{self, Gauges, Streamed},
         open_turns::OpenTurns,
         recovery::{Marker, recover, trust},
+        upkeep,
         worker::{AgentWorker, KernelDesk},
     },
     llm::{
@@ -38,7 +39,7 @@ use crate::{
     },
     outbound::{self, AllowList, Guard, Outbound, SystemResolver},
     samples,
-    store::{Store, StoreError, sqlite::SqliteStore},
+    store::{Store, StoreError, sqlite::SqliteStore, upkeep::Upkeep},
     web,
     workspace::Workspaces,
 };
@@ -81,6 +82,8 @@ pub struct Running {
     pub kernel: Handle,
     /// The engine; ends at shutdown, or when the log refused it.
     pub kernel_task: JoinHandle<Result<(), StoreError>>,
+    /// What keeps the database small.
+    pub upkeep: upkeep::Handle,
     /// All other work.
     pub tracker: TaskTracker,
     /// Truth.
@@ -126,7 +129,12 @@ impl Drop for Hold {
 pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     let (data, hold) = data_directory(&settings.data)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data).await?);
+    let database = Arc::new(SqliteStore::open(&data).await?);
+    // Nobody else uses the file yet. A database that cannot be changed so (a full disk) works as before.
+    if let Err(error) = database.modernise().await {
+        tracing::warn!(%error, "the database cannot give pages back to the disk yet");
+    }
+    let store: Arc<dyn Store> = database.clone();
     let providers = Arc::new(providers(&settings.providers)?);
     let workspaces = Workspaces::below(&data);
     let health = Health::default();
@@ -231,9 +239,13 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         shutdown.child_token(),
     ));
 
+    let (upkeep, work) = upkeep::upkeep(database, Arc::clone(&clock), shutdown.child_token());
+    tracker.spawn(work.run());
+
     Ok(Running {
         kernel,
         kernel_task,
+        upkeep,
         tracker,
         store,
         bus,
@@ -259,6 +271,7 @@ fn product(running: &Running) -> Arc<Product> {
         open: running.open.clone(),
         metrics: running.metrics.clone(),
         workspaces: running.workspaces.clone(),
+        upkeep: running.upkeep.clone(),
     })
 }
 

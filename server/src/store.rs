@@ -6,6 +6,7 @@
 //! database.
 
 pub mod sqlite;
+pub mod upkeep;
 
 use std::path::Path;
 
@@ -241,8 +242,10 @@ pub enum StoreError {
 pub trait Store: Send + Sync + 'static {
     /// Stores a batch in one transaction. After `Ok` it survives anything.
     async fn append(&self, batch: &Batch) -> Result<(), StoreError>;
-    /// `seq` of the newest event, 0 when there is none.
+    /// `seq` of the newest event, 0 when there never was one.
     async fn head(&self) -> Result<u64, StoreError>;
+    /// The highest `seq` that was removed, 0 when none was: who reads from before it has missed something.
+    async fn removed_to(&self) -> Result<u64, StoreError>;
     /// Names this database: changes when it is replaced.
     async fn epoch(&self) -> Result<String, StoreError>;
 

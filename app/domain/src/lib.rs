@@ -20,6 +20,7 @@ pub mod id;
 pub mod kind;
 pub mod message;
 pub mod money;
+pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod time;

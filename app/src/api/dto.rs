@@ -3,6 +3,7 @@
 
 mod asked;
 mod found;
+mod storage;
 
 use domain::{
     agent::Agent,
@@ -20,6 +21,7 @@ use serde_json::Value;
 pub use self::{
     asked::{GivenAnswer, RetryRun, RunNode},
     found::{AgentQuery, AgentsFound},
+    storage::{CleanEnd, CleanStep, Cleaned, Cleaning, Storage, TableSpace, WorkflowSpace},
 };
 
 /// Who asks. Today always the local administrator; login and roles follow.

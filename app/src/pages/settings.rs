@@ -1,7 +1,10 @@
 //! What the server can reach, how the pages look, what this is.
 
+pub mod storage;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::components::A;
 
 use super::loaded::{load, shown};
 use crate::{
@@ -24,6 +27,12 @@ pub fn SettingsPage() -> impl IntoView {
                 <header class="panel-head"><h2 id="settings-providers">"Providers"</h2></header>
                 <p class="panel-text muted">"Where model calls go. Keys come from the environment and are never shown."</p>
                 {shown(providers, |providers| view! { <Providers providers/> })}
+            </section>
+            <section class="panel" aria-labelledby="settings-storage">
+                <header class="panel-head">
+                    <h2 id="settings-storage">"Storage"</h2>
+                    <A href="/settings/storage" attr:class="link-quiet">"What takes the space, what is kept"</A>
+                </header>
             </section>
             <section class="panel" aria-labelledby="settings-theme">
                 <header class="panel-head"><h2 id="settings-theme">"Theme"</h2></header>

@@ -2,12 +2,18 @@
 
 use std::{path::Path, process::ExitCode};
 
+use app::words::bytes;
 use clap::Args;
+use domain::retention::Keep;
 
 use crate::{
     config::{DataArgs, ProviderArgs},
     startup,
-    store::{Store, StoreError, sqlite::SqliteStore},
+    store::{
+        Store, StoreError,
+        sqlite::{DATABASE_FILE, SqliteStore},
+        upkeep::Upkeep,
+    },
 };
 
 /// Where to look.
@@ -44,7 +50,10 @@ pub async fn doctor(args: Box<DoctorArgs>) -> anyhow::Result<ExitCode> {
         Err(error) => (Verdict::Bad, "sqlite", error.to_string()),
     });
     match args.data.directory() {
-        Ok(data) => lines.push(data_directory(&data).await),
+        Ok(data) => {
+            lines.push(data_directory(&data).await);
+            lines.extend(space(&data).await);
+        }
         Err(error) => lines.push((Verdict::Bad, "data", error.to_string())),
     }
     lines.push(site());
@@ -112,28 +121,80 @@ async fn data_directory(data: &Path) -> (Verdict, &'static str, String) {
         );
     }
     match look(data).await {
-        Ok((events, workflows, damage)) if damage.is_empty() => (
+        Ok(found) if found.damage.is_empty() => (
             Verdict::Good,
             "data",
-            format!("{place}: {events} events, {workflows} workflows, the file is sound"),
+            format!(
+                "{place}: {} events so far, {} workflows, the file is sound",
+                found.events, found.workflows
+            ),
         ),
-        Ok((_, _, damage)) => (
+        Ok(found) => (
             Verdict::Bad,
             "data",
             format!(
                 "{place}: the database is damaged ({}): stop Troupe and put a backup in its place, as the README says",
-                damage.join("; ")
+                found.damage.join("; ")
             ),
         ),
         Err(error) => (Verdict::Bad, "data", format!("{place}: {error}")),
     }
 }
 
-/// Events and workflows that are stored, and what is damaged.
-async fn look(data: &Path) -> Result<(u64, u64, Vec<String>), StoreError> {
+/// How large the database is, where there is one that can be read.
+async fn space(data: &Path) -> Option<(Verdict, &'static str, String)> {
+    if !data.join(DATABASE_FILE).is_file() {
+        return None;
+    }
+    let store = SqliteStore::open(data).await.ok()?;
+    let (sizes, rules) = (store.sizes().await.ok()?, store.retention().await.ok()?);
+    let kept = match rules.keep {
+        Keep::Days(days) => format!("finished runs stay {days} days"),
+        Keep::Forever => "finished runs stay for ever".to_owned(),
+    };
+    let limit = rules.max_bytes.map_or_else(
+        || "no limit of size".to_owned(),
+        |most| format!("limit {}", bytes(most)),
+    );
+    let mut text = format!(
+        "{} in use, {} free in the file, {} write-ahead log; {kept}, {limit}",
+        bytes(sizes.used()),
+        bytes(sizes.free),
+        bytes(sizes.wal)
+    );
+    let over = rules.excess(sizes.used());
+    let mut verdict = Verdict::Good;
+    if over > 0 {
+        verdict = Verdict::Note;
+        text.push_str(&format!(
+            "; {} over the limit, which the next clean-up lowers as far as runs may go",
+            bytes(over)
+        ));
+    }
+    if !sizes.gives_back {
+        verdict = Verdict::Note;
+        text.push_str(
+            "; made by an older version, so free space is filled again but not given back to the disk: a start of Troupe changes that while the file is below 256 MiB",
+        );
+    }
+    Some((verdict, "space", text))
+}
+
+/// What is in a database.
+struct Found {
+    events: u64,
+    workflows: u64,
+    damage: Vec<String>,
+}
+
+async fn look(data: &Path) -> Result<Found, StoreError> {
     let store = SqliteStore::open(data).await?;
     let damage = store.damage().await?;
-    Ok((store.head().await?, store.workflow_count().await?, damage))
+    Ok(Found {
+        events: store.head().await?,
+        workflows: store.workflow_count().await?,
+        damage,
+    })
 }
 
 fn site() -> (Verdict, &'static str, String) {

@@ -24,7 +24,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use app::api::dto::{
     EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
@@ -36,20 +36,29 @@ use domain::{
     frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
+    retention::Retention,
     time::Timestamp,
 };
 use sqlx::SqlitePool;
 use tokio::sync::Mutex;
 
 pub use self::open::{DATABASE_FILE, SqliteOptions};
-use self::{open::Scratch, writer::Writer};
-use super::{Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow};
+use self::{
+    open::Scratch,
+    upkeep::{removal, rules, space},
+    writer::Writer,
+};
+use super::{
+    Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow,
+    upkeep::{Candidate, Checkpoint, Reason, Removed, Sizes, Space, Upkeep},
+};
 
 /// Truth in a SQLite file.
 pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     epoch: String,
+    file: PathBuf,
     /// Removes the files of a temporary store, after the connections above are closed.
     _scratch: Option<Scratch>,
 }
@@ -61,7 +70,11 @@ impl Store for SqliteStore {
     }
 
     async fn head(&self) -> Result<u64, StoreError> {
-        events::head(&self.readers).await
+        events::head(&mut *self.readers.acquire().await?).await
+    }
+
+    async fn removed_to(&self) -> Result<u64, StoreError> {
+        events::removed_to(&self.readers).await
     }
 
     async fn epoch(&self) -> Result<String, StoreError> {
@@ -202,5 +215,75 @@ impl Store for SqliteStore {
 
     async fn damage(&self) -> Result<Vec<String>, StoreError> {
         upkeep::damage(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for SqliteStore {
+    async fn retention(&self) -> Result<Retention, StoreError> {
+        rules::retention(&self.readers).await
+    }
+
+    async fn set_retention(&self, rules: &Retention) -> Result<(), StoreError> {
+        rules::set_retention(&self.writer, rules).await
+    }
+
+    async fn candidates(
+        &self,
+        rules: &Retention,
+        reason: Reason,
+        now: Timestamp,
+        after: Option<Candidate>,
+        most: u32,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        removal::candidates(&self.readers, rules, reason, now, after, most).await
+    }
+
+    async fn mark(&self, runs: &[RunId], now: Timestamp) -> Result<u64, StoreError> {
+        removal::mark(&self.writer, runs, now).await
+    }
+
+    async fn spare(&self, most: u32) -> Result<u64, StoreError> {
+        removal::spare(&self.writer, most).await
+    }
+
+    async fn marked(&self) -> Result<u64, StoreError> {
+        removal::marked(&self.readers).await
+    }
+
+    async fn remove(&self, before: Timestamp, most: u32) -> Result<Removed, StoreError> {
+        removal::remove(&self.writer, before, most).await
+    }
+
+    async fn remove_old(&self, before: Timestamp, most: u32) -> Result<Removed, StoreError> {
+        removal::remove_old(&self.readers, &self.writer, before, most).await
+    }
+
+    async fn sizes(&self) -> Result<Sizes, StoreError> {
+        space::sizes(&self.readers, &self.file).await
+    }
+
+    async fn space(&self) -> Result<Space, StoreError> {
+        space::space(&self.readers, &self.file).await
+    }
+
+    async fn shrink(&self, pages: u32) -> Result<(), StoreError> {
+        space::shrink(&self.writer, pages).await
+    }
+
+    async fn checkpoint(&self, how: Checkpoint) -> Result<(), StoreError> {
+        space::checkpoint(&self.writer, how).await
+    }
+
+    async fn modernise(&self) -> Result<(), StoreError> {
+        space::modernise(&self.writer, &self.file).await
+    }
+
+    async fn remembered(&self, name: &str) -> Result<Option<String>, StoreError> {
+        rules::remembered(&self.readers, name).await
+    }
+
+    async fn remember(&self, name: &str, text: &str) -> Result<(), StoreError> {
+        rules::remember(&self.writer, name, text).await
     }
 }

@@ -10,6 +10,7 @@ pub mod events;
 pub mod list;
 pub mod providers;
 pub mod runs;
+pub mod storage;
 pub mod workflows;
 
 use axum::{
@@ -130,5 +131,13 @@ pub fn routes() -> Vec<Route> {
             get(events::stream::open),
         ),
         door(Method::GET, "/api/v1/providers", get(providers::list)),
+        door(Method::GET, "/api/v1/storage", get(storage::read)),
+        door(Method::PUT, "/api/v1/storage/retention", put(storage::keep)),
+        door(Method::POST, "/api/v1/storage/clean", post(storage::clean)),
+        door(
+            Method::DELETE,
+            "/api/v1/storage/clean",
+            delete(storage::stop),
+        ),
     ]
 }

@@ -7,7 +7,7 @@ use utoipa::{
 };
 
 use super::{
-    api_v1::{agents, events, providers, runs, workflows},
+    api_v1::{agents, events, providers, runs, storage, workflows},
     health,
 };
 
@@ -42,6 +42,10 @@ use super::{
         events::list,
         events::stream::open,
         providers::list,
+        storage::read,
+        storage::keep,
+        storage::clean,
+        storage::stop,
         health::healthz,
         health::readyz,
         health::metrics,
@@ -50,9 +54,9 @@ use super::{
         (name = "workflows", description = "Named graphs; every save makes an immutable version"),
         (name = "runs", description = "Executions of one workflow version with one input"),
         (name = "agents", description = "Long-lived workers"),
-        (name = "events", description = "Facts that were stored: numbered, never changed, never lost"),
+        (name = "events", description = "Facts that were stored: numbered, never changed, gone only with their run or by age"),
         (name = "providers", description = "Where model calls go"),
-        (name = "server", description = "How the server is"),
+        (name = "server", description = "How the server is, and what it keeps"),
     )
 )]
 struct Api;

@@ -218,6 +218,10 @@ fn a_backup_is_a_whole_database_and_overwrites_nothing() {
     let restored = restored.to_str().expect("a path");
     let (_, out, error) = said(&shell.troupe(&["doctor", "--data", restored]));
     assert!(out.contains("the file is sound"), "{out} {error}");
+    assert!(
+        out.contains("in use") && out.contains("finished runs stay 30 days"),
+        "{out}"
+    );
     let before = std::fs::read(&copy).expect("readable");
     let (code, _, error) = said(&shell.troupe(&["backup", "copy.db"]));
     assert_eq!(code, Some(1));

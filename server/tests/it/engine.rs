@@ -316,6 +316,9 @@ impl Store for Faulty {
     async fn head(&self) -> Result<u64, StoreError> {
         self.inner.head().await
     }
+    async fn removed_to(&self) -> Result<u64, StoreError> {
+        self.inner.removed_to().await
+    }
     async fn epoch(&self) -> Result<String, StoreError> {
         self.inner.epoch().await
     }

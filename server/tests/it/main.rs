@@ -7,4 +7,5 @@ mod kinds;
 mod product;
 mod redis;
 mod tester;
+mod upkeep;
 mod web;

@@ -5,3 +5,4 @@ mod entrance;
 mod fake;
 mod pages;
 mod socket;
+mod storage;

@@ -167,6 +167,15 @@ impl Mirror {
             self.place.cursor = to;
             return Ok(());
         }
+        let upto = logged.last().map_or(0, |last| last.seq);
+        let lost = (upto - self.place.cursor).saturating_sub(logged.len() as u64);
+        if lost > 0 {
+            tracing::warn!(
+                lost,
+                upto,
+                "events that were old were removed before Redis received them: readers of the stream see a gap in `seq`"
+            );
+        }
         let items: Vec<Item> = logged.into_iter().map(Item::from).collect();
         for batch in batches(&items) {
             if self.push(link, batch).await? == Pushed::Moved {

@@ -1,11 +1,12 @@
 //! The group commit: everything that one turn of the kernel's loop changed, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::{
     agent::Agent,
     event::{Event, Fact},
     frame::EventFrame,
+    id::RunId,
     money::MicroUsd,
     run::TaskEvent,
 };
@@ -18,7 +19,7 @@ use super::{
     said,
     writer::Writer,
 };
-use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow};
+use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow, upkeep::EVENT_OVERHEAD};
 
 static AGENTS: Insert = Insert::new(
     "storing agents",
@@ -37,14 +38,15 @@ static RUNS: Insert = Insert::new(
     "INSERT OR ROLLBACK INTO runs (id, workflow_id, workflow_version, workflow_name, status, started_by, input,
         output, error, budget_micro_usd, cost_micro_usd, prompt_tokens, completion_tokens, tasks,
         tasks_settled, created_at, started_at, ended_at, last_seq, last_run_seq, parent_run_id,
-        parent_task)",
-    22,
+        parent_task, event_bytes)",
+    23,
     "ON CONFLICT (id) DO UPDATE SET status = excluded.status, output = excluded.output,
         error = excluded.error, cost_micro_usd = excluded.cost_micro_usd,
         prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
         tasks = excluded.tasks, tasks_settled = excluded.tasks_settled,
         started_at = excluded.started_at, ended_at = excluded.ended_at,
-        last_seq = excluded.last_seq, last_run_seq = excluded.last_run_seq",
+        last_seq = excluded.last_seq, last_run_seq = excluded.last_run_seq,
+        event_bytes = event_bytes + excluded.event_bytes, removing_at = NULL",
 );
 
 static TASKS: Insert = Insert::new(
@@ -100,7 +102,15 @@ pub(super) async fn append(writer: &Mutex<Writer>, batch: &Batch) -> Result<(), 
         return Ok(());
     }
     // Before the lock: this is work of the processor alone.
-    let frames: Vec<EventFrame> = batch.events.iter().map(Event::to_frame).collect();
+    let frames: Vec<(EventFrame, String)> = batch
+        .events
+        .iter()
+        .map(|event| {
+            let frame = event.to_frame();
+            let data = frame.data.to_string();
+            (frame, data)
+        })
+        .collect();
     let mut writer = writer.lock().await;
     writer.begin().await?;
     let head = writer.head().await;
@@ -140,8 +150,8 @@ fn is_empty(batch: &Batch) -> bool {
 }
 
 /// The new head, if the events follow the old one without a gap.
-fn continued(head: u64, frames: &[EventFrame]) -> Result<u64, StoreError> {
-    frames.iter().try_fold(head, |head, frame| {
+fn continued(head: u64, frames: &[(EventFrame, String)]) -> Result<u64, StoreError> {
+    frames.iter().try_fold(head, |head, (frame, _)| {
         if frame.seq == head + 1 {
             Ok(frame.seq)
         } else {
@@ -157,9 +167,15 @@ fn continued(head: u64, frames: &[EventFrame]) -> Result<u64, StoreError> {
 async fn rows(
     connection: &mut SqliteConnection,
     batch: &Batch,
-    frames: &[EventFrame],
+    frames: &[(EventFrame, String)],
 ) -> Result<(), StoreError> {
-    let runs: Vec<&RunRow> = batch.runs.iter().map(|run| &run.row).collect();
+    let mut lengths = lengths(frames);
+    // A run may come more than once: its first row takes them all.
+    let runs: Vec<(&RunRow, u64)> = batch
+        .runs
+        .iter()
+        .map(|run| (&run.row, lengths.remove(&run.row.id).unwrap_or(0)))
+        .collect();
     let tasks: Vec<(String, &TaskRow)> = batch
         .runs
         .iter()
@@ -177,8 +193,11 @@ async fn rows(
     let spending: Vec<(i64, MicroUsd)> = spending(&batch.events).into_iter().collect();
 
     AGENTS.rows(connection, &batch.agents, bind_agent).await?;
-    RUNS.rows(connection, &runs, |run, to| bind_run(run, to))
-        .await?;
+    RUNS.rows(connection, &runs, |(run, bytes), to| {
+        bind_run(run, to)?;
+        to.add(int(*bytes))
+    })
+    .await?;
     TASKS
         .rows(connection, &tasks, |(run, task), to| {
             bind_task(run, task, to)
@@ -190,7 +209,11 @@ async fn rows(
         })
         .await?;
     STARTS.rows(connection, &batch.starts, bind_start).await?;
-    EVENTS.rows(connection, frames, bind_event).await?;
+    EVENTS
+        .rows(connection, frames, |(frame, data), to| {
+            bind_event(frame, data, to)
+        })
+        .await?;
     said::store(connection, batch).await?;
     SPENDING
         .rows(connection, &spending, |(hour, cost), to| {
@@ -198,6 +221,17 @@ async fn rows(
             to.add(int(cost.0))
         })
         .await
+}
+
+/// About what the events of each run take, in bytes.
+fn lengths(frames: &[(EventFrame, String)]) -> HashMap<RunId, u64> {
+    let mut lengths = HashMap::new();
+    for (frame, data) in frames {
+        if let Some(run) = frame.run_id {
+            *lengths.entry(run).or_insert(0) += data.len() as u64 + EVENT_OVERHEAD;
+        }
+    }
+    lengths
 }
 
 /// Known costs of the turns that ended, by hour.
@@ -308,7 +342,7 @@ fn bind_start(start: &Start, to: &mut SqliteArguments) -> Result<(), BoxDynError
     to.add(start.digest.as_str())
 }
 
-fn bind_event(frame: &EventFrame, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
+fn bind_event(frame: &EventFrame, data: &str, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
     to.add(int(frame.seq))?;
     to.add(frame.kind.as_str())?;
     to.add(frame.agent_id.map(|agent| agent.to_string()))?;
@@ -319,5 +353,5 @@ fn bind_event(frame: &EventFrame, to: &mut SqliteArguments) -> Result<(), BoxDyn
     to.add(frame.topic.as_str())?;
     to.add(frame.severity.name())?;
     to.add(frame.at.0)?;
-    to.add(frame.data.to_string())
+    to.add(data)
 }

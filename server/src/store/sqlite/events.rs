@@ -34,15 +34,27 @@ struct Found {
     bytes: u64,
 }
 
-/// `seq` of the newest event.
-pub(super) async fn head(readers: &SqlitePool) -> Result<u64, StoreError> {
-    let head: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM events")
-        .fetch_one(readers)
-        .await?;
-    Ok(head.and_then(|head| u64::try_from(head).ok()).unwrap_or(0))
+/// `seq` of the newest event, be it gone or not: a number is never given twice.
+pub(super) async fn head(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT max(coalesce((SELECT max(seq) FROM events), 0),
+                    coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'removed_to'), 0))",
+    )
+    .fetch_one(connection)
+    .await?;
+    Columns(&row).count(0)
 }
 
-/// At most so many events of a run behind the one given, in order.
+/// The highest `seq` that was removed, 0 when none ever was.
+pub(super) async fn removed_to(readers: &SqlitePool) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT CAST(max(value) AS INTEGER) FROM meta WHERE key = 'removed_to'")
+        .fetch_one(readers)
+        .await?;
+    Ok(Columns(&row).maybe_count(0)?.unwrap_or(0))
+}
+
+/// At most so many events of a run behind the one given, in order; none of one that is being removed,
+/// or it would be read in part.
 pub(super) async fn of_run(
     readers: &SqlitePool,
     run: RunId,
@@ -53,7 +65,9 @@ pub(super) async fn of_run(
         "SELECT seq, run_seq, timestamp, event_type, topic, workflow_id, run_id, task,
                 source_agent_id, severity, data
          FROM events INDEXED BY events_by_run
-         WHERE run_id = ?1 AND run_seq > ?2 ORDER BY run_seq LIMIT ?3",
+         WHERE run_id = ?1 AND run_seq > ?2
+           AND (SELECT removing_at FROM runs WHERE id = ?1) IS NULL
+         ORDER BY run_seq LIMIT ?3",
     )
     .bind(run.to_string())
     .bind(int(after_run_seq))

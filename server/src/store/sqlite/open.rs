@@ -12,7 +12,7 @@ use std::{
 use sqlx::{
     ConnectOptions, Connection, SqlSafeStr, SqliteConnection,
     migrate::{Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         1,
         "start",
@@ -37,9 +37,14 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
         include_str!("../../../../migrations/0002_kinds.sql"),
     ),
     (
-        6,
+        3,
+        "upkeep",
+        include_str!("../../../../migrations/0003_upkeep.sql"),
+    ),
+    (
+        4,
         "said",
-        include_str!("../../../../migrations/0006_said.sql"),
+        include_str!("../../../../migrations/0004_said.sql"),
     ),
 ];
 
@@ -103,6 +108,8 @@ impl SqliteStore {
         let mut connection = options
             .connect()
             .thread_name(|_| "sqlite-writer".to_owned())
+            // A new database can give back what becomes free; an older one learns it in `modernise`.
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             // The pages that a large batch touches must fit, or they are written twice.
             .pragma("cache_size", "-4096")
             // What a statement needs to undo itself stays out of the disk.
@@ -132,7 +139,12 @@ impl SqliteStore {
                     .pragma("cache_size", "-512"),
             );
         Ok(Self {
-            writer: Mutex::new(Writer::new(connection)),
+            writer: Mutex::new(Writer::new(
+                connection,
+                &options.file,
+                options.busy_timeout_ms,
+            )),
+            file: options.file,
             readers,
             epoch,
             _scratch: None,
@@ -306,7 +318,7 @@ async fn refuse_strangers(
     }
 }
 
-fn migrator() -> Migrator {
+pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(
         MIGRATIONS
             .into_iter()

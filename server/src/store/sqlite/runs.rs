@@ -46,15 +46,17 @@ pub(super) async fn alive(
     .collect()
 }
 
-/// Workflow and version that a run executes.
+/// Workflow and version that a run executes; nothing when it is being removed.
 pub(super) async fn origin(
     readers: &SqlitePool,
     run: RunId,
 ) -> Result<Option<(WorkflowId, u32)>, StoreError> {
-    let row = sqlx::query("SELECT workflow_id, workflow_version FROM runs WHERE id = ?1")
-        .bind(run.to_string())
-        .fetch_optional(readers)
-        .await?;
+    let row = sqlx::query(
+        "SELECT workflow_id, workflow_version FROM runs WHERE id = ?1 AND removing_at IS NULL",
+    )
+    .bind(run.to_string())
+    .fetch_optional(readers)
+    .await?;
     row.as_ref()
         .map(|row| Ok((Columns(row).parsed(0)?, Columns(row).small(1)?)))
         .transpose()
@@ -131,7 +133,7 @@ fn filtered(query: &RunQuery) -> Result<QueryBuilder<Sqlite>, StoreError> {
                 (SELECT json_group_array(json_array(task, status)) FROM (
                     SELECT task, status FROM tasks NOT INDEXED
                     WHERE run_id = runs.id ORDER BY position LIMIT {TICKS}))
-         FROM runs INDEXED BY {index} WHERE true"
+         FROM runs INDEXED BY {index} WHERE removing_at IS NULL"
     ));
     if let Some(workflow) = query.workflow {
         sql.push(" AND workflow_id = ")

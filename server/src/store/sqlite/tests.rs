@@ -4,6 +4,7 @@ mod append;
 mod events;
 mod lists;
 mod opening;
+mod upkeep;
 mod workflows;
 mod workload;
 

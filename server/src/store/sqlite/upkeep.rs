@@ -1,8 +1,13 @@
-//! Copies of the whole file, and whether it is sound.
+//! Copies of the whole file, and whether it is sound. `removal` takes away what is old, `rules` says what
+//! that is, `space` measures.
+
+pub(super) mod removal;
+pub(super) mod rules;
+pub(super) mod space;
 
 use std::{fs, io::ErrorKind, path::Path};
 
-use sqlx::{Connection, Row, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Row, SqlitePool, sqlite::SqliteConnectOptions};
 
 use crate::store::StoreError;
 
@@ -40,9 +45,26 @@ async fn copy(readers: &SqlitePool, file: &str) -> Result<(), StoreError> {
         .execute(&mut connection)
         .await;
     connection.close().await?;
-    copied
-        .map(|_| ())
-        .map_err(|error| StoreError::from(error).while_doing("writing the backup"))
+    copied.map_err(|error| StoreError::from(error).while_doing("writing the backup"))?;
+    unname(file)
+        .await
+        .map_err(|error| error.while_doing("writing the backup"))
+}
+
+/// Takes the name from a copy: whoever opens it gives it one of its own. So browsers and programs that
+/// followed the database notice that another one stands in its place, whose numbers mean other events.
+async fn unname(file: &str) -> Result<(), StoreError> {
+    let mut copy = SqliteConnectOptions::new()
+        .filename(file)
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    let unnamed = sqlx::query("DELETE FROM meta WHERE key = 'epoch'")
+        .execute(&mut copy)
+        .await;
+    copy.close().await?;
+    unnamed?;
+    Ok(())
 }
 
 /// An empty file for this user alone: SQLite fills it.

@@ -22,6 +22,7 @@ use super::{
 use crate::web::{
     WebState,
     problem::{Problem, ProblemDetails},
+    socket::log,
 };
 
 /// Longest name of a type of event.
@@ -65,6 +66,20 @@ pub struct EventItem {
     severity: &'static str,
     /// The rest, by type.
     data: Value,
+}
+
+/// A part of the log, and where the next part begins.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventItems {
+    /// The part.
+    items: Vec<EventItem>,
+    /// Ask for the next part with this; null at the end of the list.
+    next: Option<String>,
+    /// Only there when the part reaches back to where events were removed because they were old: the
+    /// highest `seq` that was. Some below it are missing; from there on the log is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    removed_to: Option<u64>,
 }
 
 /// Which events.
@@ -143,14 +158,14 @@ impl FromStr for Worse {
 
 /// Stored events. `next` is the `after` (or `before`) of the next part.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsAsked), responses(
-    (status = 200, body = Items<EventItem>),
+    (status = 200, body = EventItems),
     (status = "default", description = "A problem", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub async fn list(
     State(state): State<WebState>,
     Asker(actor): Asker,
     Ask(asked): Ask<EventsAsked>,
-) -> Result<Json<Items<EventItem>>, Problem> {
+) -> Result<Json<EventItems>, Problem> {
     let (after, before) = match (asked.after, asked.before) {
         (Some(_), Some(_)) => {
             return Err(Problem::bad_request(
@@ -170,8 +185,20 @@ pub async fn list(
         agent: asked.agent,
         severity: asked.severity.map(|severity| severity.0.name().to_owned()),
     };
-    let page = state.backend.events(&actor, query).await?;
-    Ok(Json(Items::part(page, EventItem::from)))
+    let Items { items, next } =
+        Items::part(state.backend.events(&actor, query).await?, EventItem::from);
+    // Asked behind the look: what was removed before it is known by now.
+    let removed_to = state.log.removed_to().await.map_err(log::problem)?;
+    let from = match (after, &next, items.last()) {
+        (Some(after), _, _) => after,
+        (None, Some(_), Some(last)) => last.seq,
+        (None, _, _) => 0,
+    };
+    Ok(Json(EventItems {
+        items,
+        next,
+        removed_to: (from < removed_to).then_some(removed_to),
+    }))
 }
 
 impl From<EventFrame> for EventItem {

@@ -13,8 +13,10 @@ use crate::{
 /// The reading side of the log.
 #[async_trait]
 pub trait LogReader: Send + Sync + 'static {
-    /// `seq` of the newest event, 0 when there is none.
+    /// `seq` of the newest event, 0 when there never was one.
     async fn head(&self) -> Result<u64, StoreError>;
+    /// The highest `seq` that was removed, 0 when none was.
+    async fn removed_to(&self) -> Result<u64, StoreError>;
     /// Names the database: changes when it is replaced.
     async fn epoch(&self) -> Result<String, StoreError>;
     /// At most `limit` frames with `seq > after`, in order, of topics that fit one of the patterns
@@ -43,6 +45,10 @@ impl LogReader for StoredLog {
         self.0.head().await
     }
 
+    async fn removed_to(&self) -> Result<u64, StoreError> {
+        self.0.removed_to().await
+    }
+
     async fn epoch(&self) -> Result<String, StoreError> {
         self.0.epoch().await
     }
@@ -62,10 +68,11 @@ impl LogReader for StoredLog {
         after_run_seq: u64,
         most: u32,
     ) -> Result<Option<Vec<EventFrame>>, StoreError> {
+        let events = self.0.run_events(run, after_run_seq, most).await?;
+        // Asked behind the look: a run that was removed meanwhile is gone, not at its end.
         if self.0.run_origin(run).await?.is_none() {
             return Ok(None);
         }
-        let events = self.0.run_events(run, after_run_seq, most).await?;
         Ok(Some(events.iter().map(Event::to_frame).collect()))
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Nothing is missed and nothing comes twice: the socket listens to the bus first, then reads the
 //! log up to the head, then forwards what is newer, dropping what it has sent. The same is done
-//! again when the bus was faster than this task. A reader that has stopped reading is told so (4008)
-//! and comes back with its last `seq`.
+//! again when the bus was faster than this task. Where events behind the client's last `seq` are too
+//! many or were removed, a snapshot frame says so instead. A reader that has stopped reading is told so
+//! (4008) and comes back with its last `seq`.
 
 use std::sync::{
     Arc,
@@ -226,10 +227,11 @@ impl<O: Out> Session<O> {
             return Ok(());
         }
         // Ahead of the log: its numbers are those of another database.
-        if after > upto || self.is_too_far(after, upto, topics).await? {
-            return self
-                .send(vec![write(&Frame::Snapshot { head: upto })])
-                .await;
+        if after > upto
+            || self.is_removed(after).await?
+            || self.is_too_far(after, upto, topics).await?
+        {
+            return self.reload(upto).await;
         }
         let mut at = after;
         while at < upto {
@@ -238,6 +240,10 @@ impl<O: Out> Session<O> {
                 .frames_after(at, PAGE, topics.patterns())
                 .await
                 .map_err(no_log)?;
+            // Asked behind the look: what was removed before it is known by now.
+            if self.is_removed(at).await? {
+                return self.reload(upto).await;
+            }
             let wanted = frames.into_iter().filter(|frame| frame.seq <= upto);
             self.send(wanted.map(|frame| write(&Frame::Event(frame))).collect())
                 .await?;
@@ -247,6 +253,16 @@ impl<O: Out> Session<O> {
             at = looked_at;
         }
         Ok(())
+    }
+
+    /// Tells the client that events are missing: it loads what they led to, and goes on from there.
+    async fn reload(&mut self, head: u64) -> Result<(), End> {
+        self.send(vec![write(&Frame::Snapshot { head })]).await
+    }
+
+    /// Whether events behind `after` are gone, and nobody can tell which of them were wanted.
+    async fn is_removed(&self, after: u64) -> Result<bool, End> {
+        Ok(after < self.log.removed_to().await.map_err(no_log)?)
     }
 
     async fn is_too_far(&self, after: u64, upto: u64, topics: &Topics) -> Result<bool, End> {

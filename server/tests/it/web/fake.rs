@@ -9,9 +9,10 @@ use std::{
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, AgentName, EventQuery, GivenAnswer, Overview,
-        Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
-        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentName, CleanStep, Cleaning, EventQuery,
+        GivenAnswer, Overview, Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot,
+        RunSummary, Saved, StartRun, Storage, TableSpace, VersionInfo, WorkflowDetail,
+        WorkflowQuery, WorkflowSpace, WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -30,6 +31,7 @@ use domain::{
     id::{AgentId, NodeId, RunId, TaskName, WorkflowId},
     message::{Message, Sender},
     money::MicroUsd,
+    retention::Retention,
     run::{Run, RunState},
     time::Timestamp,
     topic,
@@ -69,6 +71,9 @@ pub struct FakeBackend {
     pub run_queries: Mutex<Vec<RunQuery>>,
     pub event_queries: Mutex<Vec<EventQuery>>,
     pub run: Mutex<Option<Run>>,
+    pub retention: Mutex<Retention>,
+    /// Whether a clean-up is under way.
+    pub cleaning: Mutex<bool>,
     /// What every verb answers with, once set.
     pub broken: Mutex<Option<ApiError>>,
 }
@@ -437,6 +442,59 @@ impl Backend for FakeBackend {
         })
     }
 
+    async fn storage(&self, _: &Actor) -> Result<Storage, ApiError> {
+        self.works()?;
+        Ok(Storage {
+            file_bytes: 4_096_000,
+            used_bytes: 4_000_000,
+            free_bytes: 96_000,
+            wal_bytes: 32,
+            gives_back: true,
+            workflows: vec![WorkflowSpace {
+                workflow: parsed(FLOW),
+                name: "One".into(),
+                runs: 3,
+                bytes: 2_000_000,
+            }],
+            tables: vec![TableSpace {
+                name: "events".into(),
+                bytes: 3_000_000,
+                index_bytes: 500_000,
+            }],
+            measured_at: Some(Timestamp(1_790_000_000_000)),
+            retention: self.retention.lock().expect("lock").clone(),
+            cleaning: self.cleaning.lock().expect("lock").then_some(Cleaning {
+                since: Timestamp(1_790_000_000_000),
+                step: CleanStep::Removing,
+                chosen: 9,
+                runs: 4,
+                events: 400,
+            }),
+            last: None,
+        })
+    }
+
+    async fn set_retention(&self, _: &Actor, rules: Retention) -> Result<(), ApiError> {
+        self.works()?;
+        rules
+            .check()
+            .map_err(|bad| ApiError::new(ErrorKind::Invalid, "bad_retention", bad.to_string()))?;
+        *self.retention.lock().expect("lock") = rules;
+        Ok(())
+    }
+
+    async fn clean_up(&self, _: &Actor) -> Result<(), ApiError> {
+        self.works()?;
+        *self.cleaning.lock().expect("lock") = true;
+        Ok(())
+    }
+
+    async fn stop_clean_up(&self, _: &Actor) -> Result<(), ApiError> {
+        self.works()?;
+        *self.cleaning.lock().expect("lock") = false;
+        Ok(())
+    }
+
     async fn providers(&self, _: &Actor) -> Result<Vec<ProviderInfo>, ApiError> {
         self.works()?;
         Ok(vec![ProviderInfo {
@@ -483,6 +541,8 @@ impl Batches for FakeBackend {
 #[derive(Default)]
 pub struct FakeLog {
     frames: Mutex<Vec<EventFrame>>,
+    /// The highest number that was removed.
+    pub removed_to: std::sync::atomic::AtomicU64,
     /// Whether it answers.
     pub locked: std::sync::atomic::AtomicBool,
 }
@@ -507,6 +567,11 @@ impl LogReader for FakeLog {
             .expect("lock")
             .last()
             .map_or(0, |frame| frame.seq))
+    }
+
+    async fn removed_to(&self) -> Result<u64, StoreError> {
+        self.works()?;
+        Ok(self.removed_to.load(std::sync::atomic::Ordering::Relaxed))
     }
 
     async fn epoch(&self) -> Result<String, StoreError> {

@@ -255,6 +255,28 @@ async fn too_far_behind_means_to_reload() {
 }
 
 #[tokio::test]
+async fn who_comes_from_before_what_was_removed_reloads() {
+    let open = Open::new().await;
+    for seq in [1, 2, 6, 7, 8] {
+        open.house.append(event(seq, FLOW));
+    }
+    // 3, 4 and 5 are gone: who has 2 would never hear of them.
+    let removed_to = &open.house.log.removed_to;
+    removed_to.store(5, std::sync::atomic::Ordering::Relaxed);
+    let mut early = open.connect("?after=2").await;
+    early.expect(&["hello 8", "snapshot 8"]).await;
+    let mut knows = open.connect("?after=5").await;
+    knows.expect(&["hello 8", "6", "7", "8"]).await;
+    open.house.append(event(9, FLOW));
+    early.expect(&["9"]).await;
+    knows.expect(&["9"]).await;
+    // The same for who asks again on an open socket.
+    let again = r#"{"kind":"subscribe","topics":[],"after":1}"#;
+    early.say(again).await;
+    early.expect(&["snapshot 9"]).await;
+}
+
+#[tokio::test]
 async fn topics_choose() {
     let open = Open::new().await;
     let mut client = open
