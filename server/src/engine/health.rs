@@ -52,7 +52,7 @@ impl Health {
 pub async fn record(health: Health, shutdown: CancellationToken, write: impl AsyncFn(SystemEvent)) {
     let mut parts = health.watch();
     parts.mark_changed();
-    let mut known = BTreeMap::new();
+    let mut known: BTreeMap<&'static str, String> = BTreeMap::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,

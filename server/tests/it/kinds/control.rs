@@ -104,8 +104,8 @@ async fn a_retry_under_a_key_is_one_retry_also_after_a_crash() {
     };
     let (status, first) = retry(&house).await;
     assert_eq!(
-        (status.as_u16(), &first["id"]),
-        (202, &json!(run)),
+        (status.as_u16(), first.contains(&run)),
+        (202, true),
         "{first}"
     );
     assert_eq!(retry(&house).await.1, first);
