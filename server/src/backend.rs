@@ -5,6 +5,7 @@ mod again;
 mod agents;
 mod batches;
 mod control;
+mod known;
 mod messages;
 mod runs;
 mod storage;
@@ -47,6 +48,8 @@ use crate::{
     workspace::Workspaces,
 };
 
+pub use self::known::Known;
+
 /// How long a command may wait for its commit before the person is told to try again.
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
 
@@ -66,6 +69,8 @@ pub struct Product {
     pub metrics: watch::Receiver<Metrics>,
     /// Agents' directories.
     pub workspaces: Workspaces,
+    /// Workflows that were run lately.
+    pub known: Known,
     /// What keeps the database small.
     pub upkeep: upkeep::Handle,
 }

@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
-    backend::Product,
+    backend::{Known, Product},
     bus::{Bus, redis},
     clock::{Clock, SystemClock},
     config::{ProviderArgs, ServeArgs},
@@ -269,6 +269,7 @@ fn product(running: &Running) -> Arc<Product> {
         providers: Arc::clone(&running.providers),
         clock: Arc::clone(&running.clock),
         open: running.open.clone(),
+        known: Known::default(),
         metrics: running.metrics.clone(),
         workspaces: running.workspaces.clone(),
         upkeep: running.upkeep.clone(),

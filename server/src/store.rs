@@ -317,6 +317,8 @@ pub trait Store: Send + Sync + 'static {
         id: WorkflowId,
         version: Option<u32>,
     ) -> Result<Option<StoredWorkflow>, StoreError>;
+    /// The newest version of a workflow that is not deleted.
+    async fn newest_version(&self, id: WorkflowId) -> Result<Option<u32>, StoreError>;
     /// Workflows of exactly this name that are not deleted; two at most, since one too many is
     /// enough to know.
     async fn workflows_named(&self, name: &str) -> Result<Vec<WorkflowId>, StoreError>;

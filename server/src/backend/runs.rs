@@ -15,6 +15,7 @@ use domain::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(super) use super::known::Runnable;
 use super::{Product, broken};
 use crate::{
     engine::{
@@ -83,6 +84,11 @@ impl Product {
 
     /// A workflow in its newest version, if that can run.
     pub(super) async fn runnable(&self, id: WorkflowId) -> Result<Runnable, ApiError> {
+        let newest = self.store.newest_version(id).await.map_err(broken)?;
+        let newest = newest.ok_or_else(|| ApiError::not_found("workflow"))?;
+        if let Some(known) = self.known.get(id, newest) {
+            return Ok(known);
+        }
         let stored = self.stored(id, None).await?;
         let (graph, problems) = check(&stored.drawing);
         let graph = graph.ok_or_else(|| {
@@ -94,12 +100,14 @@ impl Product {
             )
             .with_detail(json!({ "problems": problems }))
         })?;
-        Ok(Runnable {
+        let runnable = Runnable {
             id,
             version: stored.version,
             name: stored.drawing.name,
             graph: Arc::new(graph),
-        })
+        };
+        self.known.keep(&runnable);
+        Ok(runnable)
     }
 
     pub(super) async fn read_run(&self, id: RunId) -> Result<RunSnapshot, ApiError> {
@@ -112,9 +120,7 @@ impl Product {
             .ok_or_else(missing)?;
         // The head is read first: what is newer than it may be in the run already, never the reverse.
         let head = self.store.head().await.map_err(broken)?;
-        let graph = graph_of(&*self.store, workflow, version)
-            .await
-            .map_err(broken)?;
+        let graph = self.graph(workflow, version).await?;
         let events = self
             .store
             .run_events(id, 0, u32::MAX)
@@ -134,23 +140,23 @@ impl Product {
         })
     }
 
+    /// The graph of a version that was run.
+    async fn graph(&self, workflow: WorkflowId, version: u32) -> Result<Arc<ValidGraph>, ApiError> {
+        match self.known.get(workflow, version) {
+            Some(known) => Ok(known.graph),
+            None => graph_of(&*self.store, workflow, version)
+                .await
+                .map_err(broken),
+        }
+    }
+
     /// A run as its log tells it, with the graph that it executes.
     pub(super) async fn replayed(&self, id: RunId) -> Result<LiveRun, ApiError> {
         let origin = self.store.run_origin(id).await.map_err(broken)?;
         let (workflow, version) = origin.ok_or_else(|| ApiError::not_found("run"))?;
-        let graph = graph_of(&*self.store, workflow, version)
-            .await
-            .map_err(broken)?;
+        let graph = self.graph(workflow, version).await?;
         live_run(&*self.store, id, graph).await.map_err(broken)
     }
-}
-
-/// A workflow that can run.
-pub(super) struct Runnable {
-    id: WorkflowId,
-    version: u32,
-    name: String,
-    pub(super) graph: Arc<ValidGraph>,
 }
 
 impl Runnable {

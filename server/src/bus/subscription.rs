@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Class, Payload};
 
-/// Most messages that wait for one listener.
-pub const MAX_MESSAGES: usize = 256;
+/// Most messages that wait for one listener: more than what one wide graph makes at once. They are shared between
+/// listeners; what they weigh is bounded by `MAX_BYTES`.
+pub const MAX_MESSAGES: usize = 1_024;
 
 /// Most bytes that wait for one listener; a single frame may be larger.
 pub const MAX_BYTES: usize = 1 << 20;

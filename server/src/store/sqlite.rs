@@ -180,6 +180,10 @@ impl Store for SqliteStore {
         workflows::one(&self.readers, id, version).await
     }
 
+    async fn newest_version(&self, id: WorkflowId) -> Result<Option<u32>, StoreError> {
+        workflows::newest(&self.readers, id).await
+    }
+
     async fn workflows_named(&self, name: &str) -> Result<Vec<WorkflowId>, StoreError> {
         workflows::named(&self.readers, name).await
     }

@@ -414,6 +414,9 @@ impl Store for Faulty {
     ) -> Result<Option<StoredWorkflow>, StoreError> {
         self.inner.workflow(id, version).await
     }
+    async fn newest_version(&self, id: WorkflowId) -> Result<Option<u32>, StoreError> {
+        self.inner.newest_version(id).await
+    }
     async fn workflows(&self, query: &WorkflowQuery) -> Result<Page<WorkflowSummary>, StoreError> {
         self.inner.workflows(query).await
     }

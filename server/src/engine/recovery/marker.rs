@@ -2,7 +2,9 @@
 //! did not live to see the end of that. No commit: it need not survive the machine, only the process.
 
 use std::{
-    io::ErrorKind,
+    fs::File,
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +17,8 @@ const FILE: &str = "recovering";
 #[derive(Debug, Default)]
 pub struct Marker {
     file: Option<PathBuf>,
+    /// Stays open from run to run: a file that is cut to nothing and written anew goes to the disk each time.
+    open: Option<File>,
     is_set: bool,
 }
 
@@ -23,6 +27,7 @@ impl Marker {
     pub fn below(data: &Path) -> Self {
         Self {
             file: Some(data.join(FILE)),
+            open: None,
             is_set: false,
         }
     }
@@ -36,16 +41,29 @@ impl Marker {
 
     /// This run is next.
     pub fn at(&mut self, run: RunId) {
-        if let Some(file) = &self.file {
-            self.is_set = true;
-            if let Err(error) = std::fs::write(file, run.to_string()) {
-                tracing::warn!(%error, "a run that stops the server now would not be found out");
-            }
+        if let Err(error) = self.write(run) {
+            tracing::warn!(%error, "a run that stops the server now would not be found out");
         }
+    }
+
+    fn write(&mut self, run: RunId) -> io::Result<()> {
+        let Some(path) = &self.file else {
+            return Ok(());
+        };
+        self.is_set = true;
+        let file = match self.open.take() {
+            Some(file) => file,
+            None => File::create(path)?,
+        };
+        // Every id is as long as the one before it.
+        file.write_all_at(run.to_string().as_bytes(), 0)?;
+        self.open = Some(file);
+        Ok(())
     }
 
     /// None is.
     pub fn clear(&mut self) {
+        self.open = None;
         if let Some(file) = self.file.as_ref().filter(|_| self.is_set) {
             match std::fs::remove_file(file) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {

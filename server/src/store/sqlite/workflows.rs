@@ -235,6 +235,20 @@ pub(super) async fn one(
     }))
 }
 
+/// The newest version of a workflow that is not deleted.
+pub(super) async fn newest(
+    readers: &SqlitePool,
+    id: WorkflowId,
+) -> Result<Option<u32>, StoreError> {
+    let newest = sqlx::query_scalar(
+        "SELECT newest_version FROM workflows WHERE id = ?1 AND deleted_at IS NULL",
+    )
+    .bind(id.to_string())
+    .fetch_optional(readers)
+    .await?;
+    Ok(newest)
+}
+
 /// The newest versions, newest first.
 pub(super) async fn versions(
     readers: &SqlitePool,
