@@ -87,6 +87,9 @@ test('a failed run is taken up again, and again from a step with other input', a
   await alone.getByLabel('Output of second').fill('"pinned"');
   await alone.getByRole('button', { name: 'Run the step' }).click();
   await run.ends('succeeded');
-  await expect(run.task('First')).toHaveAttribute('data-status', 'skipped');
+  await expect(page.getByText('Only step')).toBeVisible();
   await expect(run.task('Done')).toHaveAttribute('data-status', 'succeeded');
+  await expect(page.getByText('pinned')).toBeVisible();
+  await run.task('First').click();
+  await expect(run.panel().getByText('Its result was taken over')).toBeVisible();
 });

@@ -31,6 +31,7 @@ for (const { name, viewport, colorScheme } of looks) {
         ['agents', '/agents'],
         ['events', '/events'],
         ['settings', '/settings'],
+        ['storage', '/settings/storage'],
       ] as const;
       for (const [label, path] of pages) {
         await open(page, path);
