@@ -140,6 +140,7 @@ async fn a_batch_is_stored_whole_or_not_at_all() {
             seq: 1,
             digest: "d".into(),
         }],
+        ..Batch::default()
     };
     let refused = store.append(&batch).await.expect_err("there is no task b");
     assert_eq!(
