@@ -10,7 +10,7 @@ test('see what takes the space, say how long runs are kept, clean up', async ({ 
     expect(((await server.get(`/api/v1/runs/${run}`)) as { status: string }).status).toBe('succeeded');
   }).toPass();
   await open(page, '/settings');
-  await page.getByRole('link', { name: /storage/i }).click();
+  await page.getByRole('link', { name: /What takes the space/ }).click();
   await expect(page).toHaveURL(/\/settings\/storage$/);
   const runs = page.getByRole('region', { name: 'What runs take, by workflow' });
   await expect(runs.getByRole('row').filter({ hasText: 'Kept for long' })).toContainText('1 run');

@@ -60,7 +60,7 @@ fn Parts(now: Signal<Storage>, storage: Loaded<Storage>) -> impl IntoView {
     });
     let measured = move || {
         now.read().measured_at.map(|at| {
-            view! { <span class="muted">"as of "<RelativeTime at=Signal::derive(move || at)/></span> }
+            view! { <span class="muted panel-note">"as of "<RelativeTime at=Signal::derive(move || at)/></span> }
         })
     };
     view! {
@@ -159,7 +159,7 @@ fn workflows(list: &[WorkflowSpace]) -> AnyView {
         view! {
             <tr>
                 <th scope="row"><A href=format!("/workflows/{}", space.workflow) attr:class="link">{name}</A></th>
-                <td class="bar-cell"><span class="bar" style=format!("width:{:.2}%", share(space.bytes, largest))></span></td>
+                <td class="bar-cell"><span class="space-bar" style=format!("width:{:.2}%", share(space.bytes, largest))></span></td>
                 <td class="number">{words::bytes(space.bytes)}</td>
                 <td class="number">{words::plural(space.runs, "run", "runs")}</td>
             </tr>
@@ -178,7 +178,7 @@ fn workflows(list: &[WorkflowSpace]) -> AnyView {
                     .then(|| view! {
                         <tr>
                             <th scope="row" class="muted">{words::plural(rest.len() as u64, "other workflow", "other workflows")}</th>
-                            <td class="bar-cell"><span class="bar" style=format!("width:{:.2}%", share(bytes, largest).min(100.0))></span></td>
+                            <td class="bar-cell"><span class="space-bar" style=format!("width:{:.2}%", share(bytes, largest).min(100.0))></span></td>
                             <td class="number">{words::bytes(bytes)}</td>
                             <td class="number">{words::plural(runs, "run", "runs")}</td>
                         </tr>
@@ -201,6 +201,11 @@ fn table_name(name: &str) -> &str {
         "workflow_versions" => "Versions of workflows",
         "starts" => "Keys of starts",
         "spending" => "Costs by the hour",
+        "said" => "Answers under way",
+        "recoveries" => "Runs that stopped the server",
+        "retention" => "Rules of keeping",
+        "meta" => "About the database",
+        "sqlite_schema" => "The schema",
         other => other,
     }
 }
@@ -221,7 +226,7 @@ fn tables(now: &Storage) -> AnyView {
         view! {
             <tr>
                 <th scope="row">{table_name(&table.name).to_owned()}</th>
-                <td class="bar-cell"><span class="bar" style=format!("width:{:.2}%", share(whole(table), largest))></span></td>
+                <td class="bar-cell"><span class="space-bar" style=format!("width:{:.2}%", share(whole(table), largest))></span></td>
                 <td class="number">{words::bytes(table.bytes)}</td>
                 <td class="number">{words::bytes(table.index_bytes)}</td>
             </tr>
