@@ -7,6 +7,7 @@ use std::{
     any::Any,
     collections::HashMap,
     future::Future,
+    io,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -32,6 +33,9 @@ use crate::{
 
 /// What `Health` calls the agents' directories.
 const WORKSPACES: &str = "workspaces";
+
+/// Workspaces that are made together: the first agents begin while the others' are being made.
+const AT_ONCE: usize = 256;
 
 /// What the hands work with.
 pub struct Means {
@@ -103,38 +107,52 @@ impl Effects {
         }
     }
 
-    /// Makes the agent's workspace.
-    pub fn prepare_agent(&self, agent: AgentId) {
+    /// Makes workspaces; what came of those that were made together is told together.
+    pub fn prepare_agents(&self, mut agents: Vec<AgentId>) {
+        if agents.is_empty() {
+            return;
+        }
         let kernel = self.means.kernel.clone();
         let workspaces = self.means.workspaces.clone();
         let health = self.means.health.clone();
         self.means.tracker.spawn(async move {
-            let outcome = match workspaces.create(agent).await {
-                Ok(_) => {
-                    health.recover(WORKSPACES);
-                    Outcome::AgentReady(agent)
-                }
-                Err(error) => {
-                    let message = format!(
-                        "An agent's directory cannot be made ({error}). Tasks wait and go on by themselves; check space and permissions of the data directory."
-                    );
-                    health.degrade(WORKSPACES, message.clone());
-                    Outcome::AgentBroken {
-                        agent,
-                        error: TaskError::passing("no_workspace", message),
+            while !agents.is_empty() {
+                let rest = agents.split_off(agents.len().min(AT_ONCE));
+                let these = std::mem::replace(&mut agents, rest);
+                let made = workspaces.create(these.clone()).await;
+                let outcome = |(agent, made): (AgentId, io::Result<()>)| match made {
+                    Ok(()) => {
+                        health.recover(WORKSPACES);
+                        Outcome::AgentReady(agent)
                     }
-                }
-            };
-            tell(&kernel, outcome).await;
+                    Err(error) => {
+                        let message = format!(
+                            "An agent's directory cannot be made ({error}). Tasks wait and go on by themselves; check space and permissions of the data directory."
+                        );
+                        health.degrade(WORKSPACES, message.clone());
+                        Outcome::AgentBroken {
+                            agent,
+                            error: TaskError::passing("no_workspace", message),
+                        }
+                    }
+                };
+                let outcomes = these.into_iter().zip(made).map(outcome);
+                let inputs = outcomes.map(|outcome| (Input::Outcome(outcome), None));
+                // Agents may be gone by now; then there is nothing to be told.
+                let _late = kernel.submit_together(inputs.collect()).await;
+            }
         });
     }
 
-    /// Removes what an agent that is gone left behind, if that is nothing.
-    pub fn release_agent(&self, agent: AgentId) {
+    /// Removes what agents that are gone left behind, if that is nothing.
+    pub fn release_agents(&self, agents: Vec<AgentId>) {
+        if agents.is_empty() {
+            return;
+        }
         let workspaces = self.means.workspaces.clone();
         self.means
             .tracker
-            .spawn(async move { workspaces.remove_if_empty(agent).await });
+            .spawn(async move { workspaces.remove_if_empty(agents).await });
     }
 
     /// Begins an attempt, or takes it up again.

@@ -262,11 +262,9 @@ impl Kernel {
             let _gone = reply.send(answer);
             failpoint::reach("after-reply");
         }
-        for action in step.actions {
-            // What is recorded as begun is begun by the next start.
-            if !self.closing {
-                self.act(action);
-            }
+        // What is recorded as begun is begun by the next start.
+        if !self.closing {
+            self.act(step.actions);
         }
         self.troupe.forget_those_that_ended();
         self.parts.gauges.send_replace(gauges(&self.troupe));
@@ -438,16 +436,21 @@ impl Kernel {
         tokio::time::sleep(self.parts.patience).await;
     }
 
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::SetTimer { at, timer } => self.timers.set(at, timer),
-            Action::PrepareAgent(agent) => self.effects.prepare_agent(agent),
-            Action::ReleaseAgent(agent) => self.effects.release_agent(agent),
-            Action::StartAttempt(spec) => self.effects.start_attempt(*spec),
-            Action::StartHttp(spec) => self.effects.start_http(*spec),
-            Action::FindWorkflow(spec) => self.effects.find_workflow(*spec),
-            Action::StopAttempt(key) => self.effects.stop_attempt(&key),
+    fn act(&mut self, actions: Vec<Action>) {
+        let (mut to_prepare, mut to_release) = (Vec::new(), Vec::new());
+        for action in actions {
+            match action {
+                Action::SetTimer { at, timer } => self.timers.set(at, timer),
+                Action::PrepareAgent(agent) => to_prepare.push(agent),
+                Action::ReleaseAgent(agent) => to_release.push(agent),
+                Action::StartAttempt(spec) => self.effects.start_attempt(*spec),
+                Action::StartHttp(spec) => self.effects.start_http(*spec),
+                Action::FindWorkflow(spec) => self.effects.find_workflow(*spec),
+                Action::StopAttempt(key) => self.effects.stop_attempt(&key),
+            }
         }
+        self.effects.prepare_agents(to_prepare);
+        self.effects.release_agents(to_release);
     }
 }
 
