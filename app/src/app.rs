@@ -61,6 +61,48 @@ impl LazyRoute for Watch {
     }
 }
 
+/// What takes the space, which few look at.
+struct Storage;
+
+#[lazy_route]
+impl LazyRoute for Storage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        StoragePage().into_any()
+    }
+}
+
+/// The page of one agent.
+struct OneAgent;
+
+#[lazy_route]
+impl LazyRoute for OneAgent {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        AgentPage().into_any()
+    }
+}
+
+/// Every event.
+struct Log;
+
+#[lazy_route]
+impl LazyRoute for Log {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        EventsPage().into_any()
+    }
+}
+
 /// The document that the server renders. The browser takes over its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
@@ -121,10 +163,10 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/runs") view=|| RunsPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/runs/:id") view={Lazy::<Watch>::new()} ssr=WHOLE/>
                         <Route path=path!("/agents") view=|| AgentsPage().into_any() ssr=WHOLE/>
-                        <Route path=path!("/agents/:id") view=|| AgentPage().into_any() ssr=WHOLE/>
-                        <Route path=path!("/events") view=|| EventsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/agents/:id") view={Lazy::<OneAgent>::new()} ssr=WHOLE/>
+                        <Route path=path!("/events") view={Lazy::<Log>::new()} ssr=WHOLE/>
                         <Route path=path!("/settings") view=|| SettingsPage().into_any() ssr=WHOLE/>
-                        <Route path=path!("/settings/storage") view=|| StoragePage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/settings/storage") view={Lazy::<Storage>::new()} ssr=WHOLE/>
                     </Routes>
                 </main>
             </div>

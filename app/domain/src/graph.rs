@@ -53,7 +53,7 @@ pub struct ValidGraph {
     pub index: HashMap<NodeId, NodeIx>,
     /// The longest that a run may take, in milliseconds; only the workflow itself has one.
     pub timeout_ms: Option<u64>,
-    /// Most tasks that are worked on at once in one run; only the workflow itself has it.
+    /// Most tasks that are worked on at once in all runs of it together; only the workflow itself has it.
     pub max_parallel: Option<usize>,
 }
 

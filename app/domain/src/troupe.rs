@@ -34,7 +34,7 @@ pub struct Limits {
     pub max_agents: usize,
     /// Most tasks that agents are at, at once.
     pub max_parallel: usize,
-    /// Most of them in one run, where its workflow does not say.
+    /// Most of them in one run.
     pub max_parallel_per_run: usize,
     /// Most of them that call one provider.
     pub max_parallel_per_provider: usize,
@@ -132,7 +132,7 @@ impl Troupe {
     pub fn adopt_run(&mut self, run: LiveRun) {
         let id = run.run.id;
         for provider in run.load() {
-            self.load.add(provider);
+            self.load.add(run.run.workflow_id, provider);
         }
         self.runs.insert(id, run);
         self.queue(id);
@@ -318,6 +318,7 @@ impl Troupe {
     ) -> Result<(), Rejection> {
         let live = self.runs.get_mut(&id).ok_or(Rejection::NoSuchRun(id))?;
         let seen = live.run.last_run_seq;
+        let workflow = live.run.workflow_id;
         let mut pen = Pen {
             head: &mut self.head,
             now,
@@ -344,10 +345,10 @@ impl Troupe {
             self.over.0.push(id);
         }
         for provider in &loaded {
-            self.load.add(provider);
+            self.load.add(workflow, provider);
         }
         for provider in &eased {
-            self.load.ease(provider);
+            self.load.ease(workflow, provider);
         }
         self.stirred |= !eased.is_empty();
         if ready {

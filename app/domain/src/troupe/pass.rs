@@ -57,17 +57,18 @@ impl Troupe {
         Ok(())
     }
 
-    /// How many more tasks of a run may be worked on.
+    /// How many more tasks of a run may be worked on. What a workflow says holds for all of its runs together.
     fn room(&self, id: RunId) -> usize {
         let Some(live) = self.runs.get(&id) else {
             return 0;
         };
-        let own = live
-            .graph
-            .max_parallel
-            .unwrap_or(self.limits.max_parallel_per_run);
-        let server = self.limits.max_parallel.saturating_sub(self.load.all);
-        own.saturating_sub(live.at_work()).min(server)
+        let of_run = self.limits.max_parallel_per_run;
+        let of_run = of_run.saturating_sub(live.at_work());
+        let of_workflow = live.graph.max_parallel.map_or(usize::MAX, |most| {
+            most.saturating_sub(self.load.of_workflow(live.run.workflow_id))
+        });
+        let of_server = self.limits.max_parallel.saturating_sub(self.load.all);
+        of_run.min(of_workflow).min(of_server)
     }
 
     /// Begins one ready task of a run; `false` where none can begin now.

@@ -61,12 +61,13 @@ impl Troupe {
     /// Counts an attempt for the provider that its agent calls, which a replay does not know.
     pub(super) fn recount(&mut self, key: &AttemptKey, model: Option<&str>) {
         if let Some(live) = self.runs.get_mut(&key.run) {
+            let workflow = live.run.workflow_id;
             for provider in live.load() {
-                self.load.ease(provider);
+                self.load.ease(workflow, provider);
             }
             live.count_load(key, model);
             for provider in live.load() {
-                self.load.add(provider);
+                self.load.add(workflow, provider);
             }
         }
     }

@@ -697,6 +697,26 @@ fn so_many_tasks_at_once() {
 }
 
 #[test]
+fn what_a_workflow_says_holds_for_all_of_its_runs() {
+    let mut stage = Stage::new("a; b; c", "");
+    let mut graph = (*stage.graph).clone();
+    graph.max_parallel = Some(2);
+    stage.graph = Arc::new(graph);
+    let first = stage.start_input(json!({}));
+    stage.take(first).expect("starts");
+    assert_eq!(stage.started.len(), 2);
+    let held = stage.run;
+    stage.run = RunId(Uuid::from_u128(77));
+    let second = stage.start_input(json!({}));
+    stage.take(second).expect("starts");
+    assert_eq!(stage.started.len(), 2, "the second run waits for the first");
+    stage.run = held;
+    stage.play_agents();
+    stage.finish();
+    assert_eq!(stage.run().state.name(), "succeeded");
+}
+
+#[test]
 fn a_run_has_its_time() {
     let mut stage = Stage::new("a", "a hangs");
     let mut graph = (*stage.graph).clone();
