@@ -51,8 +51,11 @@ writeFileSync(join(site, 'hash.txt'), [`js: ${build}`, `wasm: ${build}`, `css: $
 for (const entry of readdirSync(site, { recursive: true, withFileTypes: true })) {
   if (entry.isFile() && shrinks.has(extname(entry.name))) compress(join(entry.parentPath, entry.name));
 }
-const kb = (name) => `${Math.round(statSync(join(pkg, name)).size / 1024)} kB`;
-for (const name of plain) console.error(`       ${name}: ${kb(name)}, ${kb(`${name}.gz`)} with gzip, ${kb(`${name}.br`)} with brotli`);
+const kb = (name, what = '') => (existsSync(join(pkg, name)) ? [`${Math.round(statSync(join(pkg, name)).size / 1024)} kB${what}`] : []);
+// What is too small to shrink has no twins.
+for (const name of plain) {
+  console.error(`       ${name}: ${[...kb(name), ...kb(`${name}.gz`, ' with gzip'), ...kb(`${name}.br`, ' with brotli')].join(', ')}`);
+}
 
 // A twin carries its original's time: any other time, older or newer, means the original has changed.
 function compress(path) {
