@@ -13,6 +13,7 @@ mod damage;
 mod drain;
 mod flows;
 mod kills;
+mod leaks;
 mod process;
 mod provider;
 mod quarantine;
