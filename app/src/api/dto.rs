@@ -2,6 +2,7 @@
 //! each field; unknown values are `None`, never 0 or "".
 
 mod asked;
+mod providers;
 
 use domain::{
     agent::Agent,
@@ -16,7 +17,13 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::asked::{GivenAnswer, RetryRun, RunNode};
+pub use self::{
+    asked::{GivenAnswer, RetryRun, RunNode},
+    providers::{
+        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        WrittenKey,
+    },
+};
 
 /// Who asks. Today always the local administrator; login and roles follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -299,23 +306,6 @@ pub struct EventQuery {
     pub agent: Option<AgentId>,
     /// `info`, `warning` or `error`: this and worse.
     pub severity: Option<String>,
-}
-
-/// Where model calls can go.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProviderInfo {
-    /// `openrouter`, `openai`, `ollama`, `rehearsal`.
-    pub name: String,
-    /// Where it is, without secrets; `None` for the one built in.
-    pub base_url: Option<String>,
-    /// Whether a key is known.
-    pub has_key: bool,
-    /// Whether its answers are simulated.
-    pub simulated: bool,
-    /// Whether tasks that name no model go here.
-    pub is_default: bool,
-    /// `provider:model` that such tasks use.
-    pub default_model: Option<String>,
 }
 
 /// The control room.

@@ -278,7 +278,8 @@ impl Watch {
                 resumed: true,
                 ..
             }
-            | TaskEvent::TurnCompleted { attempt, turn, .. } => {
+            | TaskEvent::TurnCompleted { attempt, turn, .. }
+            | TaskEvent::TurnFailed { attempt, turn, .. } => {
                 let key = TurnKey {
                     task: task.clone(),
                     attempt: *attempt,

@@ -12,6 +12,7 @@ mod failure;
 mod insert;
 mod messages;
 mod open;
+mod providers;
 mod reader;
 mod recoveries;
 mod runs;
@@ -42,7 +43,7 @@ use tokio::sync::Mutex;
 
 pub use self::open::{DATABASE_FILE, SqliteOptions};
 use self::{open::Scratch, writer::Writer};
-use super::{Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow};
+use super::{Batch, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow};
 
 /// Truth in a SQLite file.
 pub struct SqliteStore {
@@ -107,6 +108,22 @@ impl Store for SqliteStore {
 
     async fn clear_recoveries(&self, runs: &[RunId]) -> Result<(), StoreError> {
         recoveries::clear(&self.writer, runs).await
+    }
+
+    async fn providers(&self) -> Result<Vec<StoredProvider>, StoreError> {
+        providers::list(&self.readers).await
+    }
+
+    async fn save_provider(
+        &self,
+        provider: &StoredProvider,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        providers::save(&self.writer, provider, at.0).await
+    }
+
+    async fn remove_provider(&self, name: &str) -> Result<(), StoreError> {
+        providers::remove(&self.writer, name).await
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError> {
