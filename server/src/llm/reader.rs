@@ -80,6 +80,8 @@ where
                 Some((Ok(more), Stage::Reading(reader)))
             }
             Ok(answer @ Chunk::Finished(_)) => Some((Ok(answer), Stage::Over)),
+            // Who waited in vain knows what was sent: nothing, or comments.
+            Err(error @ LlmError::TimedOut { .. }) => Some((Err(error), Stage::Over)),
             Err(error) => match raw::kept(&reader.tail, reader.key.as_ref()) {
                 Some(said) => Some((Ok(Chunk::Raw(said)), Stage::Failing(Box::new(error)))),
                 None => Some((Err(error), Stage::Over)),
