@@ -280,10 +280,10 @@ mod tests {
         ];
         let seconds = std::env::var("TROUPE_FUZZ_SECONDS").ok();
         let seconds: Option<u64> = seconds.and_then(|raw| raw.parse().ok());
-        let end = seconds.map(|s| std::time::Instant::now() + std::time::Duration::from_secs(s));
+        let end = seconds.map(|s| tokio::time::Instant::now() + std::time::Duration::from_secs(s));
         let mut state = 0x9e37_79b9_7f4a_7c15;
         let mut rounds = 0;
-        while end.map_or(rounds < 1_000, |end| std::time::Instant::now() < end) {
+        while end.map_or(rounds < 1_000, |end| tokio::time::Instant::now() < end) {
             rounds += 1;
             let mut bytes = Vec::new();
             for _ in 0..next(&mut state) % 60 {

@@ -4,6 +4,7 @@ mod cli;
 mod engine;
 mod kinds;
 mod product;
+mod providers;
 mod redis;
 mod tester;
 mod web;
