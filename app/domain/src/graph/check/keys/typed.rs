@@ -254,7 +254,12 @@ impl<'a> Keys<'a, '_, '_> {
     }
 
     pub(super) fn preferences(&mut self) -> Option<Preferences> {
+        let spec = self.spec("provider")?;
         let value = self.value("provider")?;
+        if !value.is_object() {
+            self.wrong_type(spec, "an object, like {\"sort\": \"price\"}");
+            return None;
+        }
         match Preferences::parse(value) {
             Ok(preferences) => Some(preferences),
             Err(wrong) => {
