@@ -5,6 +5,7 @@ pub mod agents;
 pub mod dto;
 pub mod events;
 pub mod overview;
+pub mod providers;
 pub mod runs;
 pub mod storage;
 pub mod workflows;
@@ -16,6 +17,9 @@ pub use self::{
     },
     events::events,
     overview::{overview, providers, status},
+    providers::{
+        check_provider, find_servers, models, provider_quota, remove_provider, save_provider,
+    },
     runs::{
         answer_task, cancel_run, pause_run, resume_run, retry_run, run, run_node, runs, start_run,
         written,

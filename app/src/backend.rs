@@ -16,10 +16,10 @@ use leptos::prelude::use_context;
 
 use crate::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, EventQuery,
-        GivenAnswer, Overview, Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot,
-        RunSummary, Saved, StartRun, Storage, VersionInfo, WorkflowDetail, WorkflowQuery,
-        WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, Catalogue, EventQuery,
+        FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun, Storage,
+        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     error::ApiError,
 };
@@ -122,6 +122,23 @@ pub trait Backend: Send + Sync + 'static {
     async fn clean_up(&self, actor: &Actor) -> Result<(), ApiError>;
     /// Stops a clean-up. What is gone is gone; what has not begun to go stays.
     async fn stop_clean_up(&self, actor: &Actor) -> Result<(), ApiError>;
+    /// Sets a provider up, or changes the one called `known`.
+    async fn save_provider(
+        &self,
+        actor: &Actor,
+        known: Option<String>,
+        form: ProviderForm,
+    ) -> Result<(), ApiError>;
+    /// Removes a provider that was set up in Settings; calls under way go on.
+    async fn remove_provider(&self, actor: &Actor, name: String) -> Result<(), ApiError>;
+    /// Whether a provider can be used.
+    async fn check_provider(&self, actor: &Actor, name: String) -> Result<ProviderCheck, ApiError>;
+    /// What a provider's key may spend.
+    async fn quota(&self, actor: &Actor, name: String) -> Result<Quota, ApiError>;
+    /// Model servers on this machine that are not set up yet.
+    async fn find_servers(&self, actor: &Actor) -> Result<Vec<FoundServer>, ApiError>;
+    /// All models on offer; `refresh` asks the providers again.
+    async fn models(&self, actor: &Actor, refresh: bool) -> Result<Catalogue, ApiError>;
 }
 
 /// The backend and the actor of the request that is being answered.

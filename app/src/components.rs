@@ -20,6 +20,7 @@ pub mod go_to;
 pub mod icon;
 pub mod import;
 pub mod markdown;
+pub mod models;
 pub mod numbers;
 pub mod palette;
 pub mod rail;
@@ -35,6 +36,7 @@ pub mod theme;
 pub mod ticker;
 pub mod toast;
 pub mod top_bar;
+pub mod unhealthy;
 pub mod workflow_row;
 
 pub use self::{

@@ -14,6 +14,7 @@ mod bars;
 mod bottom;
 mod controls;
 mod data;
+mod failures;
 mod feed;
 mod focus;
 mod graph;

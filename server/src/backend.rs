@@ -7,6 +7,7 @@ mod batches;
 mod control;
 mod known;
 mod messages;
+mod providers;
 mod runs;
 mod storage;
 mod workflows;
@@ -15,9 +16,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, EventQuery, GivenAnswer, Overview, Page,
-        ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
-        Storage, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, Catalogue, EventQuery, FoundServer,
+        GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo, Quota, RetryRun,
+        RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun, Storage, VersionInfo,
+        WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -43,7 +45,7 @@ use crate::{
         open_turns::OpenTurns,
         upkeep,
     },
-    llm::Providers,
+    llm::{Providers, desk::ProviderDesk},
     store::{Store, StoreError},
     workspace::Workspaces,
 };
@@ -61,6 +63,8 @@ pub struct Product {
     pub store: Arc<dyn Store>,
     /// Where model calls go.
     pub providers: Arc<Providers>,
+    /// Where they are set up.
+    pub desk: Arc<ProviderDesk>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is being said.
@@ -366,21 +370,40 @@ impl Backend for Product {
     }
 
     async fn providers(&self, _actor: &Actor) -> Result<Vec<ProviderInfo>, ApiError> {
-        let default = self.providers.default_model();
-        let list = self.providers.list().into_iter().map(|about| {
-            let default_model = about
-                .default_model
-                .map(|model| format!("{}:{model}", about.name));
-            ProviderInfo {
-                is_default: default.is_some() && default == default_model,
-                name: about.name,
-                base_url: about.base_url,
-                has_key: about.has_key,
-                simulated: about.simulated,
-                default_model,
-            }
-        });
-        Ok(list.collect())
+        Ok(self.known_providers())
+    }
+
+    async fn save_provider(
+        &self,
+        _actor: &Actor,
+        known: Option<String>,
+        form: ProviderForm,
+    ) -> Result<(), ApiError> {
+        self.set_up(known, form).await
+    }
+
+    async fn remove_provider(&self, _actor: &Actor, name: String) -> Result<(), ApiError> {
+        self.take_out(&name).await
+    }
+
+    async fn check_provider(
+        &self,
+        _actor: &Actor,
+        name: String,
+    ) -> Result<ProviderCheck, ApiError> {
+        self.try_provider(&name).await
+    }
+
+    async fn quota(&self, _actor: &Actor, name: String) -> Result<Quota, ApiError> {
+        self.quota_of(&name).await
+    }
+
+    async fn find_servers(&self, _actor: &Actor) -> Result<Vec<FoundServer>, ApiError> {
+        Ok(self.look_around().await)
+    }
+
+    async fn models(&self, _actor: &Actor, refresh: bool) -> Result<Catalogue, ApiError> {
+        Ok(self.catalogue(refresh).await)
     }
 
     async fn storage(&self, _actor: &Actor) -> Result<Storage, ApiError> {

@@ -22,5 +22,6 @@ pub mod shutdown;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod web;
 pub mod workspace;

@@ -8,11 +8,14 @@
 //! the error itself; no error, log line or `Debug` text holds a key.
 
 mod cost;
+pub mod desk;
 mod error;
 mod failure;
 pub mod key;
+pub mod nearby;
 pub mod openai;
 pub mod providers;
+mod raw;
 mod reader;
 pub mod rehearsal;
 #[cfg(test)]
@@ -20,8 +23,8 @@ pub mod scripted;
 mod sse;
 mod wire;
 
-use domain::money::MicroUsd;
 pub use domain::run::{CostIs, FinishReason, ToolCall};
+use domain::{graph::Preferences, money::MicroUsd};
 use futures::{
     StreamExt,
     future::BoxFuture,
@@ -34,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     error::{LlmError, Patience},
     key::ApiKey,
-    providers::{Providers, Resolved},
+    providers::{Origin, Providers, Resolved},
 };
 
 /// What a call yields, piece by piece. Exactly one item is the last: `Finished` or an error.
@@ -51,6 +54,11 @@ pub trait Llm: Send + Sync {
 
     /// Whether a call would get through: reachable, and the key accepted. Costs nothing.
     fn check(&self) -> BoxFuture<'static, Result<(), LlmError>>;
+
+    /// What the key may still spend, as far as the provider tells.
+    fn quota(&self) -> BoxFuture<'static, Result<Quota, LlmError>> {
+        Box::pin(async { Ok(Quota::default()) })
+    }
 
     /// What people may know about it.
     fn about(&self) -> ProviderInfo;
@@ -71,6 +79,10 @@ pub struct ChatRequest {
     pub temperature: Option<f64>,
     /// A JSON Schema that the answer should satisfy. Providers try; the caller checks.
     pub response_schema: Option<Value>,
+    /// Models of the same provider that it may ask instead, in order, where it can do that itself.
+    pub models: Vec<String>,
+    /// What is wanted of the servers behind the provider; sent where it has such.
+    pub preferences: Preferences,
     /// `{run}:{task}:{turn}`, the same on every repeat of this call.
     pub idempotency_key: String,
 }
@@ -120,6 +132,9 @@ pub enum Chunk {
     Text(String),
     /// More of what the model thinks aloud; not part of the answer.
     Reasoning(String),
+    /// What the server sent in the place of an answer, word for word, shortened and without secrets.
+    /// The error that it means comes next.
+    Raw(String),
     /// The whole answer. Always the last piece.
     Finished(Box<Answer>),
 }
@@ -177,6 +192,19 @@ pub struct ModelInfo {
     pub tools: Option<bool>,
     /// Whether it can be held to a JSON Schema. `None`: the provider does not say.
     pub json_schema: Option<bool>,
+}
+
+/// What a key may spend. `None`: the provider does not say, or there is no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Quota {
+    /// All that it may spend.
+    pub limit_usd: Option<MicroUsd>,
+    /// What is left of that.
+    pub remaining_usd: Option<MicroUsd>,
+    /// What it has spent.
+    pub used_usd: Option<MicroUsd>,
+    /// `daily`, `weekly` or `monthly`, where the limit begins anew.
+    pub resets: Option<String>,
 }
 
 /// What people may know about a provider. Holds no key and no password.

@@ -34,12 +34,15 @@ use crate::{
     },
     llm::{
         ProviderKind, Providers,
-        openai::{OpenAi, Settings as ServerSettings, Timeouts, ollama_url},
+        desk::ProviderDesk,
+        nearby,
+        openai::{OpenAi, Reach, Settings as ServerSettings, Timeouts, ollama_url},
         rehearsal::Rehearsal,
     },
     outbound::{self, AllowList, Guard, Outbound, SystemResolver},
     samples,
     store::{Store, StoreError, sqlite::SqliteStore, upkeep::Upkeep},
+    vault::Vault,
     web,
     workspace::Workspaces,
 };
@@ -94,6 +97,8 @@ pub struct Running {
     pub clock: Arc<dyn Clock>,
     /// Where model calls go.
     pub providers: Arc<Providers>,
+    /// Where they are set up.
+    pub desk: Arc<ProviderDesk>,
     /// What does not work.
     pub health: Health,
     /// What is being said.
@@ -141,6 +146,22 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     let tracker = TaskTracker::new();
     let shutdown = settings.shutdown;
     let bus = mirror::bus(settings.redis, &store, &health, &tracker, &shutdown).await?;
+    let vault = Vault::below(&data).context("the providers' keys cannot be opened")?;
+    let desk = Arc::new(ProviderDesk::new(
+        Arc::clone(&providers),
+        Arc::clone(&store),
+        vault,
+        Arc::clone(&clock),
+    ));
+    let troubles = desk.load().await?;
+    if !troubles.is_empty() {
+        let more = "Enter it again in Settings, under Providers.";
+        health.degrade("providers", format!("{} {more}", troubles.join(" ")));
+    }
+    if matches!(settings.data, Data::Directory(_)) {
+        tracker.spawn(find_ollama(Arc::clone(&providers), Arc::clone(&clock)));
+        tracker.spawn(Arc::clone(&desk).keep_fresh(shutdown.child_token()));
+    }
     let streamed = Streamed::default();
     let sockets = Arc::new(AtomicU64::new(0));
 
@@ -177,13 +198,13 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     ));
     let (kernel, inbox) = kernel::inbox();
     let (gauges, gauges_seen) = watch::channel(Gauges::default());
-    let desk = KernelDesk {
+    let kernel_desk = KernelDesk {
         kernel: kernel.clone(),
         bus: Arc::clone(&bus),
         streamed: streamed.clone(),
         open: open.clone(),
     };
-    let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), desk);
+    let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), kernel_desk);
     let guard = Guard::new(Arc::new(SystemResolver), settings.http_allow)
         .with_own_ports(settings.own_ports);
     let effects = Effects::new(Means {
@@ -251,6 +272,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         bus,
         clock,
         providers,
+        desk,
         health,
         open,
         metrics,
@@ -267,6 +289,7 @@ fn product(running: &Running) -> Arc<Product> {
         kernel: running.kernel.clone(),
         store: Arc::clone(&running.store),
         providers: Arc::clone(&running.providers),
+        desk: Arc::clone(&running.desk),
         clock: Arc::clone(&running.clock),
         open: running.open.clone(),
         known: Known::default(),
@@ -324,7 +347,7 @@ pub fn router(
 
 /// Every provider that the settings name, and Rehearsal.
 pub fn providers(args: &ProviderArgs) -> anyhow::Result<Providers> {
-    let mut providers = Providers::default();
+    let providers = Providers::default();
     let server =
         |name: &str, kind, base_url: String, key, default_model: Option<&str>| ServerSettings {
             name: name.to_owned(),
@@ -334,6 +357,7 @@ pub fn providers(args: &ProviderArgs) -> anyhow::Result<Providers> {
             default_model: default_model.map(str::to_owned),
             app_url: None,
             timeouts: Timeouts::default(),
+            reach: Reach::Anywhere,
             clock: Arc::new(SystemClock),
         };
     if let Some(key) = ProviderArgs::key(&args.openrouter_api_key) {
@@ -380,6 +404,34 @@ pub fn providers(args: &ProviderArgs) -> anyhow::Result<Providers> {
     }
     providers.add(Arc::new(Rehearsal::new(args.rehearsal_tps)));
     Ok(providers)
+}
+
+/// Adds Ollama where it listens on this machine and nobody named it. It has no default model: nobody
+/// said that its models should be used.
+async fn find_ollama(providers: Arc<Providers>, clock: Arc<dyn Clock>) {
+    if providers.get("ollama").is_some() {
+        return;
+    }
+    let found = nearby::look(&nearby::USUAL[..1], &clock).await;
+    let Some(found) = found.into_iter().next() else {
+        return;
+    };
+    let added = OpenAi::new(ServerSettings {
+        name: found.name.to_owned(),
+        kind: ProviderKind::Compatible,
+        base_url: found.base_url,
+        key: None,
+        default_model: None,
+        app_url: None,
+        timeouts: Timeouts::default(),
+        reach: Reach::Private,
+        clock,
+    });
+    match added {
+        Ok(server) if providers.get("ollama").is_none() => providers.add(Arc::new(server)),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "Ollama was found and cannot be used"),
+    }
 }
 
 fn data_directory(data: &Data) -> anyhow::Result<(PathBuf, Hold)> {

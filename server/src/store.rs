@@ -186,6 +186,25 @@ pub struct StoredWorkflow {
     pub drawing: Drawing,
 }
 
+/// A provider that somebody set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredProvider {
+    /// The part of a model's name before the colon.
+    pub name: String,
+    /// `openrouter`, `openai` or `compatible`.
+    pub kind: String,
+    /// Where it is.
+    pub base_url: String,
+    /// The model meant when nobody names one.
+    pub default_model: Option<String>,
+    /// Whether its address may be in this machine or its network.
+    pub private_ok: bool,
+    /// Counts changes.
+    pub version: u64,
+    /// Its key, sealed; `None` where it wants none.
+    pub sealed_key: Option<Vec<u8>>,
+}
+
 /// What a save brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaveResult {
@@ -280,6 +299,16 @@ pub trait Store: Send + Sync + 'static {
     async fn count_recovery(&self, run: RunId) -> Result<(), StoreError>;
     /// Forgets how often the recovery of these runs was cut short.
     async fn clear_recoveries(&self, runs: &[RunId]) -> Result<(), StoreError>;
+    /// Providers that people set up, by name.
+    async fn providers(&self) -> Result<Vec<StoredProvider>, StoreError>;
+    /// Stores a provider, in the place of an earlier one of that name.
+    async fn save_provider(
+        &self,
+        provider: &StoredProvider,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Removes a provider.
+    async fn remove_provider(&self, name: &str) -> Result<(), StoreError>;
     /// Runs for lists, newest first.
     async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError>;
     /// Workflow and version that a run executes.

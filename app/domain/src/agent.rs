@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    graph::Preferences,
     id::AgentId,
     message::Message,
     money::MicroUsd,
@@ -26,6 +27,12 @@ pub struct AgentSpec {
     pub capabilities: Vec<String>,
     /// `provider:model`; `None` means the server's default.
     pub model: Option<String>,
+    /// Models that are asked, in order, when that one brings no answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// What it wants of the servers behind its provider.
+    #[serde(skip_serializing_if = "Preferences::is_empty")]
+    pub provider: Preferences,
     /// Standing orders that go before every prompt.
     pub instructions: String,
     /// Tools that it may use.

@@ -87,6 +87,26 @@ pub enum SystemEvent {
         /// Which part.
         part: String,
     },
+    /// A model failed so often that nobody calls it for a while.
+    #[serde(rename = "provider.unhealthy")]
+    ProviderUnhealthy {
+        /// Whose model.
+        provider: String,
+        /// Its name there.
+        model: String,
+        /// What went wrong last.
+        reason: String,
+        /// When one call finds out whether it works again.
+        until: Timestamp,
+    },
+    /// It answers again.
+    #[serde(rename = "provider.recovered")]
+    ProviderRecovered {
+        /// Whose model.
+        provider: String,
+        /// Its name there.
+        model: String,
+    },
 }
 
 /// How much attention an event asks for.
@@ -167,7 +187,9 @@ impl Fact {
             },
             Fact::Task { event, .. } => match event {
                 TaskEvent::Failed { .. } => EventSeverity::Error,
-                TaskEvent::Retrying { .. } | TaskEvent::Unknown { .. } => EventSeverity::Warning,
+                TaskEvent::Retrying { .. }
+                | TaskEvent::Unknown { .. }
+                | TaskEvent::TurnFailed { .. } => EventSeverity::Warning,
                 TaskEvent::Ready { .. }
                 | TaskEvent::Opened { .. }
                 | TaskEvent::Answered { .. }
@@ -196,7 +218,10 @@ impl Fact {
             },
             Fact::System(event) => match event {
                 SystemEvent::Degraded { .. } => EventSeverity::Error,
-                SystemEvent::Started { .. } | SystemEvent::Recovered { .. } => EventSeverity::Info,
+                SystemEvent::ProviderUnhealthy { .. } => EventSeverity::Warning,
+                SystemEvent::Started { .. }
+                | SystemEvent::Recovered { .. }
+                | SystemEvent::ProviderRecovered { .. } => EventSeverity::Info,
             },
         }
     }

@@ -139,6 +139,22 @@ pub struct Metrics {
     pub memory_bytes: Option<u64>,
     /// Parts that do not work, one sentence each.
     pub degraded: Vec<String>,
+    /// Models that failed so often that nobody calls them for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhealthy: Vec<Unhealthy>,
+}
+
+/// A model that is out of order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unhealthy {
+    /// Whose model.
+    pub provider: String,
+    /// Its name there.
+    pub model: String,
+    /// What went wrong last.
+    pub reason: String,
+    /// When one call finds out whether it works again; `None` while that call is made.
+    pub until: Option<Timestamp>,
 }
 
 /// Agents by state; those that are gone do not count.

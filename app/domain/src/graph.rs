@@ -5,6 +5,7 @@
 pub mod check;
 pub mod drawing;
 pub mod layout;
+pub mod preferences;
 pub mod problems;
 pub mod topology;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use self::{
     drawing::{Drawing, DrawnEdge, DrawnNode, InputSpec, Layout},
+    preferences::Preferences,
     problems::{Problem, Severity},
 };
 use crate::{
@@ -205,6 +207,10 @@ pub struct AgentWork {
     pub who: Who,
     /// Overrides the agent's own model.
     pub model: Option<String>,
+    /// Models that are asked, in order, when that one brings no answer; `None`: the agent's own.
+    pub models: Option<Vec<String>>,
+    /// What it wants of the servers behind its provider; `None`: what the agent wants.
+    pub preferences: Option<Preferences>,
     /// Overrides the agent's own instructions; a template.
     pub instructions: Option<Source>,
     /// Overrides the agent's own tools.

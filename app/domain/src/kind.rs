@@ -74,6 +74,8 @@ pub enum KeyType {
     AgentName,
     /// A JSON Schema (an object).
     Schema,
+    /// What is wanted of the servers behind a provider (an object, see `graph::Preferences`).
+    Preferences,
     /// The cases of a branch: `[{"port", "when"}]`.
     Cases,
     /// `{"attempts", "min_wait_ms", "max_wait_ms"}`.

@@ -5,12 +5,13 @@
 //! Reading order: [`kind`] (which nodes there are) · [`graph`] (a drawing, and the graph that can
 //! run) · [`run`] (the state of a run and the events that change it) · [`agent`] · [`message`] ·
 //! [`troupe`] (everything that lives, and the one function that decides what happens next) ·
-//! [`dispatch`] (who does it) · [`frame`] (how all this looks on the wire).
+//! [`dispatch`] (who does it) · [`breaker`] (whether a model may be called now) · [`frame`] (how all this looks on the wire).
 //!
 //! The invariant: nothing changes a [`run::Run`] but [`run::Run::apply`], and nothing changes an
 //! [`agent::Agent`] but [`agent::Agent::apply`]. Kernel, recovery and browser all call these.
 
 pub mod agent;
+pub mod breaker;
 pub mod dispatch;
 pub mod event;
 pub mod expression;

@@ -21,7 +21,7 @@ pub use self::{
     event::{CostIs, FinishReason, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord},
     task::{
         Answer, Attempt, AttemptState, Sketch, SkipReason, Task, TaskState, ToolOutcome,
-        ToolResult, Turn, Waiting,
+        ToolResult, Turn, TurnFailure, Waiting,
     },
 };
 use crate::{

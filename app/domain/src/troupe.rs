@@ -3,6 +3,8 @@
 //! inputs, same moments and ids, same events.
 
 mod agents;
+mod calls;
+mod doors;
 mod load;
 mod mail;
 mod outcome;
@@ -12,12 +14,12 @@ mod runs;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use self::load::Load;
+use self::{doors::Doors, load::Load};
 use crate::{
     agent::{Agent, AgentEvent, Phase},
     dispatch::Roster,
     event::{Event, Fact, SystemEvent},
-    frame::AgentCounts,
+    frame::{AgentCounts, Unhealthy},
     id::{AgentId, RunId},
     message::Sender,
     run::{
@@ -81,6 +83,8 @@ pub struct Troupe {
     roster: Roster,
     /// What is worked on.
     load: Load,
+    /// Which models may be called now.
+    doors: Doors,
     /// Runs that have ready tasks, in the order in which they are served.
     turn: VecDeque<RunId>,
     /// The same runs, for a quick look.
@@ -109,6 +113,7 @@ impl Troupe {
             numbers: HashMap::new(),
             roster: Roster::default(),
             load: Load::default(),
+            doors: Doors::default(),
             turn: VecDeque::new(),
             in_turn: HashSet::new(),
             ended_again: HashMap::new(),
@@ -126,6 +131,16 @@ impl Troupe {
         *self.phases.entry(agent.state.phase()).or_default() += 1;
         self.agents.insert(agent.id, agent);
         self.stirred = true;
+    }
+
+    /// Takes in what the log says of models that were out of order, oldest first.
+    pub fn recall(&mut self, event: &SystemEvent) {
+        self.doors.recall(event);
+    }
+
+    /// Models that are out of order.
+    pub fn unhealthy(&self) -> Vec<Unhealthy> {
+        self.doors.unhealthy()
     }
 
     /// Takes in a run that was replayed; follow with `Input::Recovered`.
@@ -355,6 +370,10 @@ impl Troupe {
             self.queue(id);
         }
         for (agent, key, cost_usd) in freed {
+            if !self.doors.is_quiet() {
+                self.doors.left(&key);
+                self.stirred = true;
+            }
             self.release(agent, &key, cost_usd, now, step)?;
         }
         for child in orphans {

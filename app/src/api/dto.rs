@@ -3,6 +3,7 @@
 
 mod asked;
 mod found;
+mod providers;
 mod storage;
 
 use domain::{
@@ -21,6 +22,10 @@ use serde_json::Value;
 pub use self::{
     asked::{GivenAnswer, RetryRun, RunNode},
     found::{AgentQuery, AgentsFound},
+    providers::{
+        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        WrittenKey,
+    },
     storage::{CleanEnd, CleanStep, Cleaned, Cleaning, Storage, TableSpace, WorkflowSpace},
 };
 
@@ -305,23 +310,6 @@ pub struct EventQuery {
     pub agent: Option<AgentId>,
     /// `info`, `warning` or `error`: this and worse.
     pub severity: Option<String>,
-}
-
-/// Where model calls can go.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProviderInfo {
-    /// `openrouter`, `openai`, `ollama`, `rehearsal`.
-    pub name: String,
-    /// Where it is, without secrets; `None` for the one built in.
-    pub base_url: Option<String>,
-    /// Whether a key is known.
-    pub has_key: bool,
-    /// Whether its answers are simulated.
-    pub simulated: bool,
-    /// Whether tasks that name no model go here.
-    pub is_default: bool,
-    /// `provider:model` that such tasks use.
-    pub default_model: Option<String>,
 }
 
 /// The control room.

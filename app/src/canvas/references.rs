@@ -33,6 +33,7 @@ fn form_of(holds: KeyType) -> Option<Form> {
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Schema
+        | KeyType::Preferences
         | KeyType::Cases
         | KeyType::Body
         | KeyType::Fields

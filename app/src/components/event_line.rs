@@ -100,6 +100,11 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
                 words::duration(record.duration_ms)
             ),
         },
+        TaskEvent::TurnFailed { failure, .. } => format!(
+            "{task} got no answer from {}: {}",
+            failure.model,
+            words::short(&failure.error.message, 80)
+        ),
         TaskEvent::ToolCalled { call, .. } => format!("{task} calls {}", call.name),
         TaskEvent::ToolReturned {
             failed: false,
@@ -118,6 +123,7 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
             attempt,
             wait_ms,
             error,
+            ..
         } => {
             format!(
                 "{task} tries again (try {attempt}) in {}: {}",
@@ -236,5 +242,17 @@ fn say_system(event: &SystemEvent) -> String {
             format!("{part} does not work: {}", words::short(message, 120))
         }
         SystemEvent::Recovered { part } => format!("{part} works again"),
+        SystemEvent::ProviderUnhealthy {
+            provider,
+            model,
+            reason,
+            ..
+        } => format!(
+            "{provider}:{model} is left alone for a minute: {}",
+            words::short(reason, 120)
+        ),
+        SystemEvent::ProviderRecovered { provider, model } => {
+            format!("{provider}:{model} answers again")
+        }
     }
 }

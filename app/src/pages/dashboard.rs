@@ -22,6 +22,7 @@ use crate::{
         run_row::RunRow,
         starter::{Starter, StarterDialog, use_starter},
         ticker::Ticker,
+        unhealthy::UnhealthyModels,
     },
     live::use_live,
     run_view::escape,
@@ -35,7 +36,8 @@ fn is_relevant(event: &Event) -> bool {
         Fact::Task { event, .. } => match event {
             TaskEvent::TurnStarted { .. }
             | TaskEvent::ToolCalled { .. }
-            | TaskEvent::ToolReturned { .. } => false,
+            | TaskEvent::ToolReturned { .. }
+            | TaskEvent::TurnFailed { .. } => false,
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::Started { .. }
@@ -78,6 +80,7 @@ fn Room(overview: Signal<Overview>, starter: Starter) -> impl IntoView {
         <div class="room">
             <FigureRow overview/>
             <Waiting overview/>
+            <OutOfOrder overview/>
             <div class="room-columns">
                 <Runs overview starter/>
                 <Troupe overview/>
@@ -174,6 +177,17 @@ fn Waiting(overview: Signal<Overview>) -> impl IntoView {
         </Show>
     }
     .into_any()
+}
+
+/// Models that nobody calls for a while.
+#[component]
+fn OutOfOrder(overview: Signal<Overview>) -> impl IntoView {
+    let live = use_live();
+    let models = Memo::new(move |_| {
+        let newest = live.metrics.get().map(|metrics| metrics.unhealthy);
+        newest.unwrap_or_else(|| overview.read().metrics.unhealthy.clone())
+    });
+    view! { <UnhealthyModels models now=live.now/> }
 }
 
 #[component]

@@ -47,6 +47,7 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::TurnCompleted { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
+            | TaskEvent::TurnFailed { .. }
             | TaskEvent::Retrying { .. }
             | TaskEvent::Opened { .. }
             | TaskEvent::Answered { .. }

@@ -1,18 +1,16 @@
 //! What the server can reach, how the pages look, what this is.
 
+mod models;
+mod providers;
 pub mod storage;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
+use self::{models::Models, providers::Providers};
 use super::loaded::{load, shown};
-use crate::{
-    api,
-    api::dto::{ProviderInfo, Status},
-    components::{Badge, StatusGlyph, theme::Theme},
-    words,
-};
+use crate::{api, api::dto::Status, components::theme::Theme, words};
 
 /// Settings.
 #[component]
@@ -25,8 +23,12 @@ pub fn SettingsPage() -> impl IntoView {
             <header class="page-head"><h1 class="only-said">"Settings"</h1></header>
             <section class="panel" aria-labelledby="settings-providers">
                 <header class="panel-head"><h2 id="settings-providers">"Providers"</h2></header>
-                <p class="panel-text muted">"Where model calls go. Keys come from the environment and are never shown."</p>
-                {shown(providers, |providers| view! { <Providers providers/> })}
+                <p class="panel-text muted">"Where model calls go. Keys are sealed on the server and never shown again."</p>
+                {shown(providers, move |known| view! { <Providers known changed=move || providers.refresh()/> })}
+            </section>
+            <section class="panel" aria-labelledby="settings-models">
+                <header class="panel-head"><h2 id="settings-models">"Models"</h2></header>
+                <Models/>
             </section>
             <section class="panel" aria-labelledby="settings-storage">
                 <header class="panel-head">
@@ -43,54 +45,6 @@ pub fn SettingsPage() -> impl IntoView {
                 {shown(status, |status| view! { <About status/> })}
             </section>
         </div>
-    }
-    .into_any()
-}
-
-#[component]
-fn Providers(providers: Signal<Vec<ProviderInfo>>) -> impl IntoView {
-    let only_simulated = move || providers.read().iter().all(|provider| provider.simulated);
-    view! {
-        <ul class="rows providers">{move || providers.get().into_iter().map(|provider| view! { <Provider provider/> }).collect_view()}</ul>
-        <Show when=only_simulated>
-            <div class="panel-text">
-                <p>"No provider has a key, so all answers are simulated. To use real models, start the server with one of:"</p>
-                <pre class="commands">"OPENROUTER_API_KEY=…\nOPENAI_API_KEY=…\nOPENAI_BASE_URL=http://127.0.0.1:8080/v1\nOLLAMA_HOST=http://127.0.0.1:11434"</pre>
-            </div>
-        </Show>
-    }
-    .into_any()
-}
-
-#[component]
-fn Provider(provider: ProviderInfo) -> impl IntoView {
-    let ProviderInfo {
-        name,
-        base_url,
-        has_key,
-        simulated,
-        is_default,
-        default_model,
-    } = provider;
-    let ready = has_key || simulated || base_url.is_some();
-    view! {
-        <li class="row provider-row">
-            <StatusGlyph status=if ready { "succeeded" } else { "queued" } plain=true/>
-            <div class="row-main">
-                <strong>{name}</strong>
-                {is_default.then(|| view! { <Badge>"default"</Badge> })}
-                {simulated.then(|| view! { <Badge status="warning">"simulated answers"</Badge> })}
-                <p class="row-note mono">{base_url.unwrap_or_else(|| "built in".into())}</p>
-            </div>
-            <span class="muted">
-                {match (simulated, has_key) {
-                    (true, _) => "needs no key",
-                    (false, true) => "key known",
-                    (false, false) => "no key",
-                }}
-            </span>
-            <span class="row-figure mono muted">{default_model}</span>
-        </li>
     }
     .into_any()
 }

@@ -134,6 +134,7 @@ pub fn log() -> Vec<Event> {
                 attempt: 2,
                 wait_ms: 2_000,
                 error: TaskError::passing("provider_busy", "Busy."),
+                counts: true,
             },
         ),
         task(

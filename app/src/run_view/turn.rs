@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{Badge, Glyph, Icon, Markdown},
-    run_view::{panel::Shown, said, stream::TurnKey},
+    run_view::{failures::Failures, panel::Shown, said, stream::TurnKey},
     words,
 };
 
@@ -30,13 +30,26 @@ pub fn TurnView(shown: Shown, key: TurnKey) -> impl IntoView {
     };
     let record =
         Memo::new(move |_| turn.with(|turn| turn.as_ref().and_then(|turn| turn.done.clone())));
+    let failed = {
+        let key = key.clone();
+        Memo::new(move |_| {
+            let over = shown.task(|task| {
+                task.attempt(key.attempt)
+                    .is_none_or(|attempt| attempt.ended_at.is_some())
+            });
+            over && turn.with(|turn| turn.as_ref().is_some_and(|turn| !turn.failures.is_empty()))
+        })
+    };
     let key = StoredValue::new(key);
     view! {
         <article class="turn" aria-label=format!("Turn {number}")>
             <TurnHead turn number/>
             <Mail turn/>
+            <Failures turn/>
             {move || match record.get() {
                 Some(record) => view! { <Answer record/> }.into_any(),
+                // Nothing is being written where the last call failed.
+                None if failed.get() => ().into_any(),
                 None => view! { <Streaming shown key=key.get_value()/> }.into_any(),
             }}
             <Tools turn/>

@@ -285,7 +285,8 @@ impl Watch {
                 };
                 self.streams.update_value(|streams| streams.cut(&key));
             }
-            TaskEvent::TurnCompleted { attempt, turn, .. } => {
+            TaskEvent::TurnCompleted { attempt, turn, .. }
+            | TaskEvent::TurnFailed { attempt, turn, .. } => {
                 let key = TurnKey {
                     task: task.clone(),
                     attempt: *attempt,

@@ -190,14 +190,50 @@ async fn errors_of_the_provider_are_those_of_the_task() {
     check(
         stage.run(spec()).await,
         expect![[r#"
-        turn 1 started: scripted:default
-        failed, may pass: rate_limited: acme asks to slow down: slow."#]],
+            turn 1 started: scripted:default
+            turn 1 failed: scripted:default, Busy, rate_limited, sent "nothing"
+            failed, may pass: rate_limited: acme asks to slow down: slow."#]],
     );
     let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
     let Some(Outcome::Failed { error, .. }) = outcomes.last() else {
         panic!("a failure")
     };
     assert_eq!(error.retry_after_ms, Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_model_is_asked_in_the_place_of_one_that_fails() {
+    let broken = LlmError::Failed {
+        provider: "scripted".into(),
+        status: 503,
+        detail: "overloaded".into(),
+        retry_after_ms: None,
+    };
+    let stage = Stage::new([
+        Script::Breaks("half an ".into(), broken),
+        Script::Says(says("done")),
+    ]);
+    let chain = AttemptSpec {
+        model: Some("scripted:one".into()),
+        models: vec!["nobody:there".into(), "scripted:two".into()],
+        ..spec()
+    };
+    check(
+        stage.run(chain).await,
+        expect![[r#"
+        turn 1 started: scripted:one
+        turn 1 failed: scripted:one, Theirs, provider_failed, sent "nothing"
+        turn 1 started: scripted:two
+        turn 1 completed: "done", Stop, 0 calls
+        succeeded: "done""#]],
+    );
+    let keys: Vec<String> = stage
+        .llm
+        .asked()
+        .into_iter()
+        .map(|asked| asked.idempotency_key)
+        .collect();
+    assert_ne!(keys[0], keys[1], "another model is another call");
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +279,7 @@ async fn what_cannot_begin_fails_before_any_call() {
     check(
         wrong(|spec| spec.model = Some("acme:m".into())).await,
         expect![
-            "failed, lasts: unknown_provider: There is no provider `acme` here. Known: rehearsal, scripted."
+            "failed, lasts: unknown_provider: There is no provider `acme` here. Known: rehearsal, scripted. Providers are added in Settings."
         ],
     );
     check(
@@ -387,6 +423,7 @@ async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
         done: None,
         tools: Vec::new(),
         messages: vec![message("first")],
+        failures: Vec::new(),
     };
     let resumed = AttemptSpec {
         turns: vec![cut],

@@ -1,12 +1,12 @@
 //! The loop of an attempt: a turn, its tools, the next turn.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::{
     frame::Delta,
     message::Message,
     run::{
-        FinishReason, TaskError, Turn, TurnRecord,
+        AttemptKey, FinishReason, TaskError, Turn, TurnFailure, TurnRecord,
         input::{AttemptSpec, Outcome},
     },
     time::Timestamp,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     failpoint,
-    llm::{Answer, ChatRequest, Chunk, LlmError, Resolved},
+    llm::{Answer, ChatRequest, Chunk, LlmError, ProviderKind, Resolved},
 };
 
 /// Text is shown at most this often: a reader sees it flow, and a thousand agents at once do not flood
@@ -42,6 +42,18 @@ impl From<Over> for End {
     fn from(_: Over) -> Self {
         End::Over
     }
+}
+
+/// Why a call brought no answer.
+enum NoAnswer {
+    /// Nobody wants one any more.
+    Over,
+    /// It failed.
+    Failed {
+        error: LlmError,
+        /// What came in the place of an answer.
+        raw: Option<String>,
+    },
 }
 
 /// Works on an attempt to its end, or until it is stopped. Everything that comes of it is reported;
@@ -75,6 +87,10 @@ struct Work<'a> {
     context: &'a AttemptContext,
     model: Resolved,
     simulated: bool,
+    /// Models that are asked when that one brings no answer.
+    next: VecDeque<Resolved>,
+    /// How often another one was asked.
+    switched: u32,
     tools: Vec<Arc<dyn Tool>>,
     form: Form,
     /// Finished turns, of before a crash and of now.
@@ -86,11 +102,21 @@ impl<'a> Work<'a> {
         let name = spec
             .model
             .clone()
-            .or_else(|| context.providers.default_model());
-        let model = context
-            .providers
-            .resolve(&name.unwrap_or_default())
-            .map_err(|error| TaskError::lasting(error.code(), error.to_string()))?;
+            .or_else(|| context.providers.default_model())
+            .unwrap_or_default();
+        // A name that leads nowhere is passed over, as long as another one leads somewhere.
+        let names = [&name].into_iter().chain(&spec.models);
+        let (mut next, mut unknown) = (VecDeque::new(), None);
+        for name in names {
+            match context.providers.resolve(name) {
+                Ok(model) => next.push_back(model),
+                Err(error) => unknown = unknown.or(Some(error)),
+            }
+        }
+        let model = next.pop_front().ok_or_else(|| match unknown {
+            Some(error) => TaskError::lasting(error.code(), error.to_string()),
+            None => TaskError::lasting("bad_model_name", "No model is named."),
+        })?;
         let tools = context
             .tools
             .offered(&spec.tools)
@@ -109,6 +135,8 @@ impl<'a> Work<'a> {
             context,
             model,
             simulated,
+            next,
+            switched: 0,
             tools,
             form,
             turns,
@@ -192,21 +220,43 @@ impl<'a> Work<'a> {
     async fn take_turn(&mut self) -> Result<(), End> {
         let number = self.turns.last().map_or(1, |last| last.number + 1);
         let key = self.spec.key.clone();
-        let model = format!("{}:{}", self.model.provider, self.model.model);
-        let simulated = self.simulated;
-        let started = Outcome::TurnStarted {
-            key: key.clone(),
-            turn: number,
-            model: model.clone(),
-            simulated,
-        };
         // What a call that was cut had been handed is handed out again with it.
         let cut = self.spec.turns.iter().find(|turn| turn.number == number);
         let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
-        messages.extend(self.context.desk.report(started).await?);
-
-        let began = Instant::now();
-        let (answer, first_token_ms) = self.call(number, began, &messages).await?;
+        let mut failures = Vec::new();
+        let (answer, first_token_ms, began) = loop {
+            let started = Outcome::TurnStarted {
+                key: key.clone(),
+                turn: number,
+                model: self.model_name(),
+                simulated: self.simulated,
+            };
+            messages.extend(self.context.desk.report(started).await?);
+            let began = Instant::now();
+            match self.call(number, began, &messages).await {
+                Ok((answer, first_token_ms)) => break (answer, first_token_ms, began),
+                Err(NoAnswer::Over) => return Err(End::Over),
+                Err(NoAnswer::Failed { error, raw }) => {
+                    let failure = TurnFailure {
+                        model: self.model_name(),
+                        trouble: error.trouble(),
+                        error: task_error(&error),
+                        raw,
+                    };
+                    let failed = Outcome::TurnFailed {
+                        key: key.clone(),
+                        turn: number,
+                        failure: Box::new(failure.clone()),
+                    };
+                    self.context.desk.report(failed).await?;
+                    if !self.ask_another() {
+                        return Err(End::Failed(failure.error));
+                    }
+                    failures.push(failure);
+                }
+            }
+        };
+        let (model, simulated) = (self.model_name(), self.simulated);
         let record = TurnRecord {
             provider: self.model.provider.clone(),
             model: answer.model,
@@ -237,8 +287,54 @@ impl<'a> Work<'a> {
             done: Some(record),
             tools: Vec::new(),
             messages,
+            failures,
         });
         Ok(())
+    }
+
+    /// `provider:model` that is asked now.
+    fn model_name(&self) -> String {
+        format!("{}:{}", self.model.provider, self.model.model)
+    }
+
+    /// Turns to the next model; `false` where there is none. Those that the provider was told to try
+    /// by itself have been tried.
+    fn ask_another(&mut self) -> bool {
+        if self.tries_others() {
+            let provider = self.model.provider.clone();
+            self.next.retain(|model| model.provider != provider);
+        }
+        let Some(model) = self.next.pop_front() else {
+            return false;
+        };
+        self.simulated = model.llm.about().simulated;
+        self.model = model;
+        self.switched += 1;
+        true
+    }
+
+    /// Whether the provider tries other models by itself.
+    fn tries_others(&self) -> bool {
+        match self.model.llm.about().kind {
+            ProviderKind::Openrouter => true,
+            ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => false,
+        }
+    }
+
+    /// Names the call. Another model is another call: a server that keeps answers by this name must not
+    /// give the one of the first.
+    fn idempotency_key(&self, turn: u32) -> String {
+        let AttemptKey { run, task, .. } = &self.spec.key;
+        match self.switched {
+            0 => format!("{run}:{task}:{turn}"),
+            others => format!("{run}:{task}:{turn}:{others}"),
+        }
+    }
+
+    /// Models of one provider among those that come next.
+    fn next_at(&self, provider: &str) -> Vec<String> {
+        let same = self.next.iter().filter(|model| model.provider == provider);
+        same.map(|model| model.model.clone()).collect()
     }
 
     /// One call of the model, its text shown as it comes. With it, how long the first text took.
@@ -247,7 +343,7 @@ impl<'a> Work<'a> {
         turn: u32,
         began: Instant,
         messages: &[Message],
-    ) -> Result<(Answer, Option<u64>), End> {
+    ) -> Result<(Answer, Option<u64>), NoAnswer> {
         let request = ChatRequest {
             model: self.model.model.clone(),
             messages: prompt::messages(self.spec, &self.form, &self.turns, messages),
@@ -255,12 +351,18 @@ impl<'a> Work<'a> {
             max_tokens: Some(self.spec.max_tokens),
             temperature: self.spec.temperature,
             response_schema: self.spec.output_schema.clone(),
-            idempotency_key: format!("{}:{}:{turn}", self.spec.key.run, self.spec.key.task),
+            models: match self.tries_others() {
+                true => self.next_at(&self.model.provider),
+                false => Vec::new(),
+            },
+            preferences: self.spec.preferences.clone(),
+            idempotency_key: self.idempotency_key(turn),
         };
         failpoint::reach("before-call");
         let mut chunks = self.model.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);
         let mut first_token_ms = None;
+        let mut raw = None;
         loop {
             let next = tokio::select! {
                 biased;
@@ -279,17 +381,22 @@ impl<'a> Work<'a> {
                     }
                 }
                 Some(Ok(Chunk::Reasoning(_))) => {}
+                Some(Ok(Chunk::Raw(said))) => raw = Some(said),
                 Some(Ok(Chunk::Finished(answer))) => {
                     text.show();
                     failpoint::reach("call-finished");
                     return Ok((*answer, first_token_ms));
                 }
-                Some(Err(LlmError::Cancelled)) => return Err(End::Over),
-                Some(Err(error)) => return Err(End::Failed(task_error(&error))),
+                Some(Err(LlmError::Cancelled)) => return Err(NoAnswer::Over),
+                Some(Err(error)) => return Err(NoAnswer::Failed { error, raw }),
                 // A provider that breaks its promise of a last chunk.
                 None => {
-                    let message = "The answer broke off without a word. A retry starts it again.";
-                    return Err(End::Failed(TaskError::passing("cut_off", message)));
+                    let error = LlmError::CutOff {
+                        provider: self.model.provider.clone(),
+                        detail: "it ended without a word".to_owned(),
+                        generation_id: None,
+                    };
+                    return Err(NoAnswer::Failed { error, raw });
                 }
             }
         }

@@ -88,7 +88,8 @@ impl Product {
             .model
             .map(|model| model.trim().to_owned())
             .filter(|model| !model.is_empty());
-        if let Some(model) = &model {
+        let models = words("fallback models", spec.models).map_err(invalid)?;
+        for model in model.iter().chain(&models) {
             self.providers
                 .resolve(model)
                 .map_err(|error| invalid(error.to_string()))?;
@@ -97,6 +98,8 @@ impl Product {
             name,
             capabilities,
             model,
+            models,
+            provider: spec.provider,
             instructions: spec.instructions,
             tools,
             max_tasks: spec.max_tasks,

@@ -227,6 +227,7 @@ fn asks(event: &TaskEvent) -> bool {
         | TaskEvent::TurnStarted { .. }
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
+        | TaskEvent::TurnFailed { .. }
         | TaskEvent::ToolReturned { .. }
         | TaskEvent::Retrying { .. }
         | TaskEvent::Answered { .. }
@@ -258,6 +259,7 @@ fn say(task: &str, event: &TaskEvent) {
         | TaskEvent::TurnStarted { .. }
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
+        | TaskEvent::TurnFailed { .. }
         | TaskEvent::ToolReturned { .. }
         | TaskEvent::Answered { .. }
         | TaskEvent::Cancelled { .. } => {}

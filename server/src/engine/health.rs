@@ -87,6 +87,9 @@ mod tests {
             SystemEvent::Degraded { part, message } => format!("{part}: {message}"),
             SystemEvent::Recovered { part } => format!("{part} again"),
             SystemEvent::Started { .. } => "started".to_owned(),
+            SystemEvent::ProviderUnhealthy { .. } | SystemEvent::ProviderRecovered { .. } => {
+                "of a provider".to_owned()
+            }
         }
     }
 

@@ -476,6 +476,7 @@ fn begins(input: &Input) -> bool {
             Outcome::AgentReady(_)
             | Outcome::AgentBroken { .. }
             | Outcome::TurnCompleted { .. }
+            | Outcome::TurnFailed { .. }
             | Outcome::ToolReturned { .. }
             | Outcome::MessageSent { .. }
             | Outcome::Succeeded { .. }
@@ -500,6 +501,7 @@ fn answered(event: &Event) -> Option<(RunId, TaskName)> {
     };
     match event {
         TaskEvent::TurnCompleted { .. }
+        | TaskEvent::TurnFailed { .. }
         | TaskEvent::Retrying { .. }
         | TaskEvent::Waiting { .. }
         | TaskEvent::Unknown { .. }

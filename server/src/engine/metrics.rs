@@ -9,7 +9,7 @@ use std::{
 };
 
 use domain::{
-    frame::{AgentCounts, Frame, Metrics},
+    frame::{AgentCounts, Frame, Metrics, Unhealthy},
     time::Timestamp,
     troupe::Troupe,
 };
@@ -30,7 +30,7 @@ const EVERY: Duration = Duration::from_secs(2);
 pub const TOPIC: &str = "broadcast.metrics";
 
 /// What the kernel knows after each turn of its loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gauges {
     /// `seq` of the newest event.
     pub head: u64,
@@ -42,6 +42,8 @@ pub struct Gauges {
     pub tasks_ready: u64,
     /// Agents by state.
     pub agents: AgentCounts,
+    /// Models that are out of order.
+    pub unhealthy: Vec<Unhealthy>,
 }
 
 /// Bytes of text that models streamed since the start, for tokens per second.
@@ -67,6 +69,7 @@ pub fn gauges(troupe: &Troupe) -> Gauges {
         tasks_running: troupe.at_work() as u64,
         tasks_ready: troupe.ready() as u64,
         agents: troupe.agent_counts(),
+        unhealthy: troupe.unhealthy(),
     }
 }
 
@@ -89,7 +92,7 @@ pub struct Sources {
 impl Sources {
     /// The figures now; `streamed_before` is what had been streamed `over` ago.
     async fn read(&self, streamed_before: u64, over: Duration) -> Metrics {
-        let gauges = *self.gauges.borrow();
+        let gauges = self.gauges.borrow().clone();
         let bytes = self.streamed.total().saturating_sub(streamed_before);
         let midnight = self.clock.now().0.div_euclid(DAY_MS) * DAY_MS;
         let spent = self
@@ -109,6 +112,7 @@ impl Sources {
             sockets: self.sockets.load(Ordering::Relaxed),
             memory_bytes: resident_bytes(),
             degraded: self.health.degraded(),
+            unhealthy: gauges.unhealthy,
         }
     }
 }

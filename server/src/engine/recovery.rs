@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
+use app::api::dto::EventQuery;
 use domain::{
+    event::{Event, Fact, SystemEvent},
     frame::Delta,
     graph::{ValidGraph, check::check},
     id::{RunId, WorkflowId},
@@ -65,6 +67,9 @@ pub async fn recover(
     for agent in store.agents(false).await? {
         agents.push(Input::AgentRecovered(agent.id));
         troupe.adopt_agent(agent);
+    }
+    for event in out_of_order(store).await? {
+        troupe.recall(&event);
     }
     let mut runs = Vec::new();
     let mut left_out = Vec::new();
@@ -137,6 +142,24 @@ pub fn is_under_way(troupe: &Troupe, cut: &Delta) -> bool {
         attempt.ended_at.is_none()
             && turns.any(|turn| turn.number == cut.turn && turn.done.is_none())
     })
+}
+
+/// Events about models that were out of order lately, oldest first.
+async fn out_of_order(store: &dyn Store) -> Result<Vec<SystemEvent>, StoreError> {
+    let query = EventQuery {
+        kind: Some("provider.*".to_owned()),
+        limit: Some(1_000),
+        ..EventQuery::default()
+    };
+    let mut frames = store.events(&query).await?.items;
+    frames.sort_by_key(|frame| frame.seq);
+    let events = frames
+        .into_iter()
+        .filter_map(|frame| match Event::from_frame(frame).ok()?.fact {
+            Fact::System(event) => Some(event),
+            Fact::Run { .. } | Fact::Task { .. } | Fact::Agent { .. } => None,
+        });
+    Ok(events.collect())
 }
 
 /// Clears the names of runs that went on, once the server has lived for a while.

@@ -102,6 +102,7 @@ impl Desk for KernelDesk {
                 Outcome::AgentReady(_)
                 | Outcome::AgentBroken { .. }
                 | Outcome::TurnStarted { .. }
+                | Outcome::TurnFailed { .. }
                 | Outcome::ToolCalled { .. }
                 | Outcome::ToolReturned { .. }
                 | Outcome::MessageSent { .. }

@@ -1,7 +1,7 @@
 //! What can go wrong with a call. Each text says what happened and what to do about it; `code` is for
 //! programs and never changes. No variant holds a key: texts from outside are cleaned before they get here.
 
-use domain::time::Timestamp;
+use domain::{breaker::Trouble, time::Timestamp};
 
 /// Which patience ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,9 @@ pub enum LlmError {
     },
 
     /// 401.
-    #[error("{provider} does not accept the key: {detail}. Set a valid key and restart.")]
+    #[error(
+        "{provider} does not accept the key: {detail}. Set a valid key in Settings, under Providers."
+    )]
     BadKey {
         /// Who.
         provider: String,
@@ -244,6 +246,31 @@ impl LlmError {
             | LlmError::TooLong { .. }
             | LlmError::BadRequest { .. }
             | LlmError::TooMuch { .. } => false,
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            LlmError::Unreachable { .. }
+            | LlmError::TimedOut { .. }
+            | LlmError::Failed { .. }
+            | LlmError::CutOff { .. }
+            | LlmError::Empty { .. }
+            | LlmError::Garbled { .. }
+            | LlmError::TooMuch { .. } => Trouble::Theirs,
+            LlmError::RateLimited { .. } => Trouble::Busy,
+            LlmError::NoCredit { retry_after_ms, .. } => match retry_after_ms {
+                Some(_) => Trouble::Busy,
+                None => Trouble::Ours,
+            },
+            LlmError::Cancelled
+            | LlmError::BadKey { .. }
+            | LlmError::Refused { .. }
+            | LlmError::NoModel { .. }
+            | LlmError::DailyLimit { .. }
+            | LlmError::TooLong { .. }
+            | LlmError::BadRequest { .. } => Trouble::Ours,
         }
     }
 

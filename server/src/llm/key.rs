@@ -13,7 +13,7 @@ impl ApiKey {
     }
 
     /// The secret itself, for the header that carries it.
-    pub(super) fn expose(&self) -> &str {
+    pub(in crate::llm) fn expose(&self) -> &str {
         &self.0
     }
 

@@ -5,6 +5,8 @@
 
 mod address;
 mod catalogue;
+mod quota;
+mod reach;
 mod request;
 
 use std::{
@@ -23,12 +25,13 @@ use reqwest::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use self::address::ollama_url;
+pub use self::{address::ollama_url, reach::Reach};
 use super::{
-    ApiKey, ChatRequest, ChunkStream, Llm, LlmError, ModelInfo, Patience, ProviderInfo,
-    ProviderKind,
+    ApiKey, ChatRequest, Chunk, ChunkStream, Llm, LlmError, ModelInfo, Patience, ProviderInfo,
+    ProviderKind, Quota,
     cost::Prices,
     failure::{self, Asked, Hints},
+    raw,
     reader::{self, Deadlines},
     stoppable,
     wire::collect::Collector,
@@ -59,6 +62,8 @@ pub struct Settings {
     pub app_url: Option<String>,
     /// Limits of patience.
     pub timeouts: Timeouts,
+    /// Where its address may lead.
+    pub reach: Reach,
     /// Tells the time, for `Retry-After` dates and reset times.
     pub clock: Arc<dyn Clock>,
 }
@@ -97,6 +102,14 @@ pub enum BadSettings {
         /// What is wrong with it.
         rule: String,
     },
+    /// It leads where it may not lead.
+    #[error("The address of {provider} cannot be used: {rule}")]
+    Forbidden {
+        /// Who.
+        provider: String,
+        /// Why, and what to do.
+        rule: String,
+    },
     /// The key cannot stand in a header.
     #[error("The key of {provider} holds characters that no key has. Copy it again.")]
     Key {
@@ -121,6 +134,18 @@ pub struct OpenAi {
     shared: Arc<Shared>,
 }
 
+/// A request that brought no success, with what the server said about it.
+struct Broken {
+    error: LlmError,
+    raw: Option<String>,
+}
+
+impl From<LlmError> for Broken {
+    fn from(error: LlmError) -> Self {
+        Self { error, raw: None }
+    }
+}
+
 struct Shared {
     settings: Settings,
     base: Url,
@@ -138,6 +163,13 @@ impl OpenAi {
             provider: provider(),
             rule,
         })?;
+        settings
+            .reach
+            .check(&base)
+            .map_err(|rule| BadSettings::Forbidden {
+                provider: provider(),
+                rule,
+            })?;
         let headers = request::headers(&settings).ok_or(BadSettings::Key {
             provider: provider(),
         })?;
@@ -145,6 +177,10 @@ impl OpenAi {
             .connect_timeout(Duration::from_millis(settings.timeouts.connect_ms))
             .redirect(Policy::none())
             .user_agent(concat!("troupe/", env!("CARGO_PKG_VERSION")));
+        if let Some(resolver) = settings.reach.resolver() {
+            // A proxy would resolve the name itself, and go where it likes.
+            builder = builder.dns_resolver(resolver).no_proxy();
+        }
         if address::is_loopback(&base) {
             builder = builder.no_proxy();
         }
@@ -174,8 +210,16 @@ impl fmt::Debug for OpenAi {
 impl Llm for OpenAi {
     fn stream(&self, request: ChatRequest, cancel: CancellationToken) -> ChunkStream {
         let shared = self.shared.clone();
-        let chunks = stream::once(async move { shared.call(request).await }).try_flatten();
-        stoppable(chunks.boxed(), cancel)
+        let chunks = stream::once(async move {
+            match shared.call(request).await {
+                Ok(chunks) => chunks,
+                Err(Broken { error, raw }) => {
+                    let raw = raw.map(|raw| Ok(Chunk::Raw(raw)));
+                    stream::iter(raw.into_iter().chain([Err(error)])).boxed()
+                }
+            }
+        });
+        stoppable(chunks.flatten().boxed(), cancel)
     }
 
     fn models(&self) -> BoxFuture<'static, Result<Vec<ModelInfo>, LlmError>> {
@@ -218,6 +262,22 @@ impl Llm for OpenAi {
         .boxed()
     }
 
+    fn quota(&self) -> BoxFuture<'static, Result<Quota, LlmError>> {
+        let shared = self.shared.clone();
+        async move {
+            match shared.settings.kind {
+                ProviderKind::Openrouter => {
+                    let body = shared.ask("key", MAX_ERROR_BYTES).await?;
+                    Ok(quota::read(&body))
+                }
+                ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => {
+                    Ok(Quota::default())
+                }
+            }
+        }
+        .boxed()
+    }
+
     fn about(&self) -> ProviderInfo {
         let settings = &self.shared.settings;
         let mut shown = self.shared.base.clone();
@@ -254,7 +314,7 @@ impl Shared {
     }
 
     /// Sends the request and returns what comes back, as it comes.
-    async fn call(&self, request: ChatRequest) -> Result<ChunkStream, LlmError> {
+    async fn call(&self, request: ChatRequest) -> Result<ChunkStream, Broken> {
         let asked = self.asked(&request.model);
         let deadlines = self.deadlines(self.settings.timeouts.total_ms);
         let mut builder = self
@@ -290,7 +350,8 @@ impl Shared {
             .client
             .get(self.url(path))
             .headers(self.headers.clone());
-        let response = self.send(builder, &asked, deadlines).await?;
+        let response = self.send(builder, &asked, deadlines).await;
+        let response = response.map_err(|broken| broken.error)?;
         read_at_most(response, max_bytes, &asked, deadlines).await
     }
 
@@ -300,7 +361,7 @@ impl Shared {
         builder: RequestBuilder,
         asked: &Asked,
         deadlines: Deadlines,
-    ) -> Result<Response, LlmError> {
+    ) -> Result<Response, Broken> {
         let sent = deadlines.hold(&asked.provider, builder.send()).await?;
         let response = sent.map_err(|error| self.unreachable(error, asked))?;
         let status = response.status();
@@ -311,8 +372,11 @@ impl Shared {
         let body = read_at_most(response, MAX_ERROR_BYTES, asked, deadlines)
             .await
             .unwrap_or_default();
-        let body = String::from_utf8_lossy(&body);
-        Err(failure::of_response(asked, status.as_u16(), &body, hints))
+        let said = String::from_utf8_lossy(&body);
+        Err(Broken {
+            error: failure::of_response(asked, status.as_u16(), &said, hints),
+            raw: raw::kept(&body, asked.key.as_ref()),
+        })
     }
 
     fn unreachable(&self, error: reqwest::Error, asked: &Asked) -> LlmError {

@@ -1,16 +1,31 @@
 //! Which provider a model's name leads to. A name is `provider:model`; everything behind the first colon
 //! belongs to the provider and is not looked at.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Llm, ProviderInfo};
 
-/// All providers of this server. Made at start-up; cheap to clone.
+/// All providers of this server, as they are now. Clones share one table: whoever asks next asks the
+/// provider that was set up last, and a call that is under way keeps the one it began with.
 #[derive(Clone, Default)]
 pub struct Providers {
-    by_name: BTreeMap<String, Arc<dyn Llm>>,
-    /// The provider asked when nobody names a model: the first one that was added with a default model.
-    first: Option<String>,
+    table: Arc<RwLock<Vec<Entry>>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    llm: Arc<dyn Llm>,
+    origin: Origin,
+}
+
+/// Where a provider was set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// In the environment, or built in: for whoever starts the server to change.
+    Start,
+    /// In Settings.
+    Settings,
 }
 
 /// Where a name leads.
@@ -57,21 +72,46 @@ impl UnknownModel {
 
 fn how_to_add(provider: &str) -> &'static str {
     match provider {
-        "openrouter" => " Set OPENROUTER_API_KEY to add it.",
-        "openai" => " Set OPENAI_API_KEY or OPENAI_BASE_URL to add it.",
-        "ollama" => " Start Ollama or set OLLAMA_HOST to add it.",
-        _ => "",
+        "openrouter" => " Add it in Settings, or set OPENROUTER_API_KEY.",
+        "openai" => " Add it in Settings, or set OPENAI_API_KEY or OPENAI_BASE_URL.",
+        "ollama" => " Start Ollama and look for it in Settings, or set OLLAMA_HOST.",
+        _ => " Providers are added in Settings.",
     }
 }
 
 impl Providers {
     /// Adds a provider under its own name, in the place of an earlier one of that name.
-    pub fn add(&mut self, llm: Arc<dyn Llm>) {
-        let about = llm.about();
-        if self.first.is_none() && about.default_model.is_some() {
-            self.first = Some(about.name.clone());
+    pub fn add(&self, llm: Arc<dyn Llm>) {
+        self.put(llm, Origin::Start);
+    }
+
+    /// As `add`, saying where it was set up.
+    pub fn put(&self, llm: Arc<dyn Llm>, origin: Origin) {
+        let name = llm.about().name;
+        let entry = Entry { name, llm, origin };
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        match table.iter_mut().find(|known| known.name == entry.name) {
+            Some(known) => *known = entry,
+            None => table.push(entry),
         }
-        self.by_name.insert(about.name, llm);
+    }
+
+    /// Takes a provider out; what calls it goes on to its end.
+    pub fn remove(&self, name: &str) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.retain(|known| known.name != name);
+    }
+
+    /// Where a provider was set up; `None` for one that is not here.
+    pub fn origin(&self, name: &str) -> Option<Origin> {
+        let table = self.table();
+        let known = table.iter().find(|known| known.name == name);
+        known.map(|known| known.origin)
+    }
+
+    fn table(&self) -> Vec<Entry> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.clone()
     }
 
     /// Whom to ask for `provider:model`. Without a model, the provider's default is meant.
@@ -84,11 +124,11 @@ impl Providers {
                 .default_model()
                 .unwrap_or_else(|| "openrouter:acme/model".to_owned()),
         };
-        let Some(llm) = self.by_name.get(provider) else {
+        let Some(llm) = self.get(provider) else {
             if !name.contains(':') {
                 return Err(form());
             }
-            let known = self.by_name.keys().cloned().collect();
+            let known = self.list().into_iter().map(|about| about.name).collect();
             return Err(UnknownModel::Provider {
                 provider: provider.to_owned(),
                 known,
@@ -103,34 +143,45 @@ impl Providers {
         Ok(Resolved {
             provider: provider.to_owned(),
             model,
-            llm: llm.clone(),
+            llm,
         })
     }
 
-    /// The model of an agent that names none, as `provider:model`.
+    /// The model of an agent that names none, as `provider:model`: that of the first provider that has
+    /// a default model and does not only rehearse, else that of one that does.
     pub fn default_model(&self) -> Option<String> {
-        let first = self.by_name.get(self.first.as_ref()?)?;
-        let ProviderInfo {
-            name,
-            default_model,
-            ..
-        } = first.about();
-        default_model.map(|model| format!("{name}:{model}"))
+        let named = self.table().into_iter().filter_map(|entry| {
+            let ProviderInfo {
+                name,
+                default_model,
+                simulated,
+                ..
+            } = entry.llm.about();
+            default_model.map(|model| (simulated, format!("{name}:{model}")))
+        });
+        let named: Vec<(bool, String)> = named.collect();
+        let real = named.iter().find(|(simulated, _)| !simulated);
+        real.or(named.first()).map(|(_, model)| model.clone())
     }
 
     /// Every provider, by name.
     pub fn list(&self) -> Vec<ProviderInfo> {
-        self.by_name.values().map(|llm| llm.about()).collect()
+        let mut list: Vec<ProviderInfo> =
+            self.table().iter().map(|entry| entry.llm.about()).collect();
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        list
     }
 
     /// One provider by its name.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Llm>> {
-        self.by_name.get(name).cloned()
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let known = table.iter().find(|known| known.name == name);
+        known.map(|known| Arc::clone(&known.llm))
     }
 
     /// Whether nothing but simulated answers is to be had.
     pub fn only_simulated(&self) -> bool {
-        self.by_name.values().all(|llm| llm.about().simulated)
+        self.table().iter().all(|entry| entry.llm.about().simulated)
     }
 }
 
@@ -140,7 +191,7 @@ mod tests {
     use crate::llm::rehearsal::Rehearsal;
 
     fn providers() -> Providers {
-        let mut providers = Providers::default();
+        let providers = Providers::default();
         providers.add(Arc::new(Rehearsal::new(0)));
         providers
     }
@@ -170,11 +221,11 @@ mod tests {
     fn an_unknown_provider_is_told_who_is_known() {
         check(
             "openrouter:acme/m",
-            "There is no provider `openrouter` here. Known: rehearsal. Set OPENROUTER_API_KEY to add it.",
+            "There is no provider `openrouter` here. Known: rehearsal. Add it in Settings, or set OPENROUTER_API_KEY.",
         );
         check(
             "nobody:m",
-            "There is no provider `nobody` here. Known: rehearsal.",
+            "There is no provider `nobody` here. Known: rehearsal. Providers are added in Settings.",
         );
     }
 

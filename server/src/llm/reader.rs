@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Chunk, ChunkStream, LlmError, Patience,
+    ApiKey, Chunk, ChunkStream, LlmError, Patience,
     failure::{self, Hints},
+    raw,
     sse::{Frame, Parser, TooLarge},
     wire::{
         Piece,
@@ -57,6 +58,8 @@ where
     B: Stream<Item = Result<Bytes, String>> + Send + Unpin + 'static,
 {
     let reader = Reader {
+        tail: Vec::new(),
+        key: collector.asked().key.clone(),
         body,
         deadlines,
         collector: Some(collector),
@@ -66,16 +69,41 @@ where
             hints,
         },
     };
-    stream::unfold(Some(reader), |reader| async {
-        let mut reader = reader?;
-        let next = reader.next().await;
-        let go_on = matches!(next, Ok(Chunk::Text(_) | Chunk::Reasoning(_)));
-        Some((next, go_on.then_some(reader)))
+    stream::unfold(Stage::Reading(Box::new(reader)), |stage| async {
+        let mut reader = match stage {
+            Stage::Reading(reader) => reader,
+            Stage::Failing(error) => return Some((Err(*error), Stage::Over)),
+            Stage::Over => return None,
+        };
+        match reader.next().await {
+            Ok(more @ (Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Raw(_))) => {
+                Some((Ok(more), Stage::Reading(reader)))
+            }
+            Ok(answer @ Chunk::Finished(_)) => Some((Ok(answer), Stage::Over)),
+            // Who waited in vain knows what was sent: nothing, or comments.
+            Err(error @ LlmError::TimedOut { .. }) => Some((Err(error), Stage::Over)),
+            Err(error) => match raw::kept(&reader.tail, reader.key.as_ref()) {
+                Some(said) => Some((Ok(Chunk::Raw(said)), Stage::Failing(Box::new(error)))),
+                None => Some((Err(error), Stage::Over)),
+            },
+        }
     })
     .boxed()
 }
 
+/// Where the reading stands.
+enum Stage<B> {
+    Reading(Box<Reader<B>>),
+    /// What was sent has been told; what it means comes next.
+    Failing(Box<LlmError>),
+    Over,
+}
+
 struct Reader<B> {
+    /// The end of what came, or the beginning where that is no stream of events: for people who want
+    /// to see what an error was made of.
+    tail: Vec<u8>,
+    key: Option<ApiKey>,
     body: B,
     deadlines: Deadlines,
     /// Gone once the answer is finished.
@@ -117,7 +145,10 @@ impl<B: Stream<Item = Result<Bytes, String>> + Unpin> Reader<B> {
             };
             let provider = collector.asked().provider.clone();
             let progress = match self.deadlines.hold(&provider, self.body.next()).await? {
-                Some(Ok(bytes)) => self.form.take(&bytes, collector, &mut self.sink)?,
+                Some(Ok(bytes)) => {
+                    keep(&mut self.tail, &bytes, matches!(self.form, Form::Whole(_)));
+                    self.form.take(&bytes, collector, &mut self.sink)?
+                }
                 Some(Err(detail)) if collector.saw_finish() => {
                     tracing::debug!(
                         provider,
@@ -142,6 +173,20 @@ impl<B: Stream<Item = Result<Bytes, String>> + Unpin> Reader<B> {
                 }
             }
         }
+    }
+}
+
+/// Of a web page or a single JSON text the beginning says most, of a stream the end.
+fn keep(tail: &mut Vec<u8>, bytes: &[u8], beginning: bool) {
+    let most = raw::MAX_RAW_BYTES;
+    if beginning {
+        let room = most.saturating_sub(tail.len());
+        tail.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        return;
+    }
+    tail.extend_from_slice(&bytes[bytes.len().saturating_sub(most)..]);
+    if tail.len() > most {
+        tail.drain(..tail.len() - most);
     }
 }
 

@@ -246,6 +246,72 @@ mod tests {
         }
     }
 
+    /// Numbers that look like chance and are the same each time.
+    fn next(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        usize::try_from(*state >> 16).unwrap_or(0)
+    }
+
+    /// Throws wild streams at the parser: a thousand, or as many as `TROUPE_FUZZ_SECONDS` allows. It
+    /// never panics, holds no more than was sent, and reads the same however the bytes are cut.
+    #[test]
+    fn wild_streams_are_survived() {
+        const PARTS: [&[u8]; 18] = [
+            b"data:",
+            b"data: ",
+            b"event: error",
+            b"id: 1",
+            b": hold",
+            b"retry: 3",
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\n\n",
+            b"[DONE]",
+            b"{\"choices\":[]}",
+            b"{\"error\":",
+            b"\xef\xbb\xbf",
+            b"\xf0\x9f",
+            b"\x00",
+            b"error: {}",
+            b"\xff",
+        ];
+        let seconds = std::env::var("TROUPE_FUZZ_SECONDS").ok();
+        let seconds: Option<u64> = seconds.and_then(|raw| raw.parse().ok());
+        let end = seconds.map(|s| tokio::time::Instant::now() + std::time::Duration::from_secs(s));
+        let mut state = 0x9e37_79b9_7f4a_7c15;
+        let mut rounds = 0;
+        while end.map_or(rounds < 1_000, |end| tokio::time::Instant::now() < end) {
+            rounds += 1;
+            let mut bytes = Vec::new();
+            for _ in 0..next(&mut state) % 60 {
+                bytes.extend_from_slice(PARTS[next(&mut state) % PARTS.len()]);
+            }
+            let mut pieces: Vec<&[u8]> = Vec::new();
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(1 + next(&mut state) % rest.len());
+                pieces.push(piece);
+                rest = behind;
+            }
+            let whole = read(&[&bytes]);
+            assert_eq!(read(&pieces), whole, "{bytes:?}");
+            let held: usize = whole
+                .iter()
+                .map(|frame| match frame {
+                    Frame::Data { event, data } => {
+                        data.len() + event.as_ref().map_or(0, String::len)
+                    }
+                    Frame::Stray(line) => line.len(),
+                })
+                .sum();
+            // A broken byte becomes a character of three.
+            assert!(held <= 3 * bytes.len(), "{bytes:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_in_any_pieces_give_the_same(

@@ -12,6 +12,7 @@ mod failure;
 mod insert;
 mod messages;
 mod open;
+mod providers;
 mod reader;
 mod recoveries;
 mod runs;
@@ -49,7 +50,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow,
+    Batch, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow,
     upkeep::{Candidate, Checkpoint, Reason, Removed, Sizes, Space, Upkeep},
 };
 
@@ -125,6 +126,22 @@ impl Store for SqliteStore {
 
     async fn clear_recoveries(&self, runs: &[RunId]) -> Result<(), StoreError> {
         recoveries::clear(&self.writer, runs).await
+    }
+
+    async fn providers(&self) -> Result<Vec<StoredProvider>, StoreError> {
+        providers::list(&self.readers).await
+    }
+
+    async fn save_provider(
+        &self,
+        provider: &StoredProvider,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        providers::save(&self.writer, provider, at.0).await
+    }
+
+    async fn remove_provider(&self, name: &str) -> Result<(), StoreError> {
+        providers::remove(&self.writer, name).await
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<Page<RunSummary>, StoreError> {

@@ -139,5 +139,27 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/storage/clean",
             delete(storage::stop),
         ),
+        door(Method::POST, "/api/v1/providers", post(providers::add)),
+        door(
+            Method::PUT,
+            "/api/v1/providers/{name}",
+            put(providers::change),
+        ),
+        door(
+            Method::DELETE,
+            "/api/v1/providers/{name}",
+            delete(providers::remove),
+        ),
+        door(
+            Method::POST,
+            "/api/v1/providers/{name}/check",
+            post(providers::check),
+        ),
+        door(
+            Method::GET,
+            "/api/v1/providers/{name}/quota",
+            get(providers::quota),
+        ),
+        door(Method::GET, "/api/v1/models", get(providers::models)),
     ]
 }

@@ -28,7 +28,8 @@ use domain::{
 use server::{
     engine::kernel::{Refusal, StartKey},
     store::{
-        Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow, sqlite::SqliteStore,
+        Batch, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow,
+        sqlite::SqliteStore,
     },
 };
 
@@ -321,6 +322,19 @@ impl Store for Faulty {
     }
     async fn epoch(&self) -> Result<String, StoreError> {
         self.inner.epoch().await
+    }
+    async fn providers(&self) -> Result<Vec<StoredProvider>, StoreError> {
+        self.inner.providers().await
+    }
+    async fn save_provider(
+        &self,
+        provider: &StoredProvider,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.save_provider(provider, at).await
+    }
+    async fn remove_provider(&self, name: &str) -> Result<(), StoreError> {
+        self.inner.remove_provider(name).await
     }
     async fn run_events(
         &self,

@@ -5,6 +5,7 @@ mod durable;
 mod engine;
 mod kinds;
 mod product;
+mod providers;
 mod redis;
 mod tester;
 mod upkeep;

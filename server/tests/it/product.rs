@@ -114,7 +114,12 @@ impl House {
         (status, String::from_utf8_lossy(&body).into_owned())
     }
 
-    async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> (StatusCode, String) {
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+    ) -> (StatusCode, String) {
         let request = Request::builder()
             .method(method)
             .uri(path)

@@ -58,6 +58,18 @@ pub(super) const AGENT_KEYS: &[KeySpec] = &[
         "provider:model. Empty: the agent's own model.",
     ),
     key(
+        "models",
+        "Fallback models",
+        KeyType::Words,
+        "Asked in this order when the model brings no answer: provider:model. Empty: the agent's own.",
+    ),
+    key(
+        "provider",
+        "Provider preferences",
+        KeyType::Preferences,
+        "For OpenRouter, like {\"sort\": \"price\", \"max_price\": {\"prompt\": 1, \"completion\": 2}, \"data_collection\": \"deny\"}. Empty: the agent's own.",
+    ),
+    key(
         "instructions",
         "Instructions",
         KeyType::Template,

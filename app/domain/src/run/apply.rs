@@ -241,6 +241,7 @@ impl Run {
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::Started { .. }
+            | TaskEvent::TurnFailed { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
             | TaskEvent::Retrying { .. }

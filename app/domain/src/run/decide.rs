@@ -31,11 +31,12 @@ use self::{
     view::View,
 };
 use super::{
-    AttemptKey, Run, RunEvent, Task, TaskEvent, TaskState,
+    AttemptKey, Run, RunEvent, Task, TaskEvent, TaskState, TurnFailure, Waiting,
     input::{Action, Rejection},
     render::Renderer,
 };
 use crate::{
+    agent::AgentSpec,
     dispatch::{Lane, Ready},
     event::{Event, Fact},
     graph::{Node, ValidGraph, Work},
@@ -244,6 +245,59 @@ impl LiveRun {
             | Work::Output { .. } => None,
         };
         provider(model).into()
+    }
+
+    /// The models that a task may ask, in order; never empty. An empty name is the server's default.
+    pub fn models_of(&self, task: TaskIx, agent: Option<&AgentSpec>) -> Vec<String> {
+        let Work::Agent(work) = &self.node(task).work else {
+            return vec![String::new()];
+        };
+        let own = || agent.and_then(|agent| agent.model.clone());
+        let first = work.model.clone().or_else(own).unwrap_or_default();
+        let more = match (&work.models, agent) {
+            (Some(models), _) => models.clone(),
+            (None, Some(agent)) => agent.models.clone(),
+            (None, None) => Vec::new(),
+        };
+        let mut models = vec![first];
+        for model in more {
+            if !models.contains(&model) {
+                models.push(model);
+            }
+        }
+        models
+    }
+
+    /// Where a task waits for its next try: what it waits for, and the agent that tried last.
+    pub fn waits_for_try(&self, key: &AttemptKey) -> Option<(TaskIx, Option<AgentId>)> {
+        let task = self.find(&key.task)?;
+        let waits = matches!(
+            self.state(task),
+            TaskState::Waiting {
+                reason: Waiting::Timer | Waiting::Provider,
+                ..
+            }
+        );
+        let known = self.task(task);
+        let next = waits
+            && matches!(self.node(task).work, Work::Agent(_))
+            && known.open_attempt().is_none()
+            && self.next_attempt(task) == key.attempt;
+        next.then(|| (task, known.attempts.last().and_then(|last| last.agent)))
+    }
+
+    /// The model that a call of an attempt asks.
+    pub fn model_of_turn(&self, key: &AttemptKey, turn: u32) -> Option<&str> {
+        let attempt = self.task(self.find(&key.task)?).attempt(key.attempt)?;
+        let turn = attempt.turns.iter().find(|known| known.number == turn)?;
+        Some(&turn.model)
+    }
+
+    /// The model that brought no answer last in an attempt, if that was its end.
+    pub fn failed_model(&self, key: &AttemptKey) -> Option<&TurnFailure> {
+        let attempt = self.task(self.find(&key.task)?).attempt(key.attempt)?;
+        let last = attempt.turns.last()?;
+        last.failures.last().filter(|_| last.done.is_none())
     }
 
     fn state(&self, task: TaskIx) -> &TaskState {

@@ -7,7 +7,7 @@ use crate::{
     id::{AgentId, PortName, RunId, TaskName},
     message::Message,
     money::MicroUsd,
-    run::{RunError, SkipReason, TaskError, Waiting},
+    run::{RunError, SkipReason, TaskError, TurnFailure, Waiting},
     time::Timestamp,
 };
 
@@ -150,6 +150,17 @@ pub enum TaskEvent {
         #[serde(flatten)]
         record: TurnRecord,
     },
+    /// The call brought no answer. The attempt fails next, or asks another model.
+    #[serde(rename = "turn.failed")]
+    TurnFailed {
+        /// Which try.
+        attempt: u32,
+        /// Which call of the try.
+        turn: u32,
+        /// What happened.
+        #[serde(flatten)]
+        failure: TurnFailure,
+    },
     /// A tool was called.
     #[serde(rename = "tool.called")]
     ToolCalled {
@@ -186,6 +197,9 @@ pub enum TaskEvent {
         wait_ms: u64,
         /// What happened.
         error: TaskError,
+        /// `false` where the try is none of those that its policy allows: its model is out of order.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        counts: bool,
     },
     /// It waits for something named.
     #[serde(rename = "task.waiting")]
@@ -349,4 +363,13 @@ pub enum FinishReason {
     ContentFilter,
     /// Something that this version does not know.
     Other,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_yes(counts: &bool) -> bool {
+    *counts
 }

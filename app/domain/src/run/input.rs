@@ -9,11 +9,11 @@ pub use super::rejection::Rejection;
 use crate::{
     agent::AgentSpec,
     event::SystemEvent,
-    graph::ValidGraph,
+    graph::{Preferences, ValidGraph},
     id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
     message::Recipient,
     money::MicroUsd,
-    run::{AttemptKey, Seed, TaskError, ToolCall, Turn, TurnRecord, decide::LiveRun},
+    run::{AttemptKey, Seed, TaskError, ToolCall, Turn, TurnFailure, TurnRecord, decide::LiveRun},
     time::Timestamp,
 };
 
@@ -164,6 +164,15 @@ pub enum Outcome {
         /// What.
         record: Box<TurnRecord>,
     },
+    /// The call brought no answer.
+    TurnFailed {
+        /// Whom.
+        key: AttemptKey,
+        /// Which call.
+        turn: u32,
+        /// What happened.
+        failure: Box<TurnFailure>,
+    },
     /// A tool is about to be used.
     ToolCalled {
         /// By whom.
@@ -294,6 +303,10 @@ pub struct AttemptSpec {
     pub instructions: String,
     /// `provider:model`; `None` means the server's default.
     pub model: Option<String>,
+    /// Models that are asked, in order, when that one brings no answer.
+    pub models: Vec<String>,
+    /// What the step wants of the servers behind its provider.
+    pub preferences: Preferences,
     /// Tools that it may use.
     pub tools: Vec<String>,
     /// JSON Schema that the answer must satisfy.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{TaskError, Tokens, ToolCall, TurnRecord, add_known};
 use crate::{
+    breaker::Trouble,
     id::{AgentId, NodeId, PortName, RunId},
     message::Message,
     money::MicroUsd,
@@ -220,6 +221,25 @@ pub struct Turn {
     /// Messages that were handed to the agent with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
+    /// Calls under this number that brought no answer, in order: models that were asked before the
+    /// one that answers, and the last one, where the attempt failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<TurnFailure>,
+}
+
+/// A model call that brought no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnFailure {
+    /// `provider:model` that was asked.
+    pub model: String,
+    /// Whose fault it is.
+    pub trouble: Trouble,
+    /// What happened, what it means, what to do.
+    pub error: TaskError,
+    /// What the provider sent, word for word, shortened and without secrets; `None` where it sent
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
 }
 
 /// A tool call and what came of it.

@@ -3,6 +3,7 @@
 use super::{Step, Troupe};
 use crate::{
     agent::{Agent, AgentEvent, AgentSpec, Phase},
+    breaker::Way,
     dispatch::Lane,
     event::Fact,
     graph::{Who, Work},
@@ -220,6 +221,16 @@ impl Troupe {
             .unwrap_or_default();
         let instructions =
             instructions_of(task).map_or_else(|| worker.spec.instructions.clone(), str::to_owned);
+        // Those that may not be called now are left out, as long as another one may.
+        let mut models = live.models_of(place, Some(&worker.spec));
+        let free = models
+            .iter()
+            .position(|model| self.doors.way(model, now) == Way::Free);
+        models.drain(..free.unwrap_or(0));
+        if !self.doors.is_quiet() {
+            self.doors.enter(&models[0], key, now);
+        }
+        let model = Some(models.remove(0)).filter(|model| !model.is_empty());
         step.actions
             .push(Action::StartAttempt(Box::new(AttemptSpec {
                 key: key.clone(),
@@ -228,7 +239,12 @@ impl Troupe {
                 agent_name: worker.spec.name.clone(),
                 prompt: prompt_of(task).to_owned(),
                 instructions,
-                model: work.model.clone().or_else(|| worker.spec.model.clone()),
+                model,
+                models,
+                preferences: work
+                    .preferences
+                    .clone()
+                    .unwrap_or_else(|| worker.spec.provider.clone()),
                 tools: work
                     .tools
                     .clone()

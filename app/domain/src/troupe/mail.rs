@@ -116,6 +116,7 @@ impl Troupe {
             .as_ref()
             .map(|(_, _, messages)| messages.clone())
             .unwrap_or_default();
+        self.note_name(&key, &model);
         self.with_run(key.run, now, step, |live, pen| {
             live.turn_starts(pen, &key, turn, model, simulated, messages)
         })?;

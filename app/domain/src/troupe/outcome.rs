@@ -41,11 +41,22 @@ impl Troupe {
             }
             Outcome::ChildFound { key, start } => return self.child_found(key, *start, now, step),
             Outcome::Crashed { ref key, ref error } => (key.clone(), Some(error.clone())),
-            Outcome::TurnCompleted { ref key, .. }
-            | Outcome::ToolCalled { ref key, .. }
+            Outcome::TurnCompleted { ref key, turn, .. } => {
+                self.answered(key, turn, now, step);
+                (key.clone(), None)
+            }
+            Outcome::TurnFailed {
+                ref key,
+                ref failure,
+                ..
+            } => {
+                self.call_failed(key, failure, now, step);
+                (key.clone(), None)
+            }
+            Outcome::Failed { key, error } => return self.attempt_failed(key, error, now, step),
+            Outcome::ToolCalled { ref key, .. }
             | Outcome::ToolReturned { ref key, .. }
-            | Outcome::Succeeded { ref key, .. }
-            | Outcome::Failed { ref key, .. } => (key.clone(), None),
+            | Outcome::Succeeded { ref key, .. } => (key.clone(), None),
         };
         if let Some(error) = crashed {
             self.distrust(&key, &error, now, step);
@@ -116,6 +127,9 @@ impl Troupe {
         }
         match timer {
             Timer::Retry(key) | Timer::WaitOver(key) => {
+                if self.stays_parked(&key, now, step)? {
+                    return Ok(());
+                }
                 self.with_run(key.run, now, step, |live, pen| live.wait_over(pen, &key))
             }
             Timer::AttemptTimeout(key) => {

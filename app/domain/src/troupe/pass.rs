@@ -6,10 +6,14 @@ use std::collections::VecDeque;
 use super::{Step, Troupe};
 use crate::{
     agent::AgentEvent,
+    breaker::Way,
     dispatch::{Lane, Promised},
     graph::Who,
     id::{AgentId, IdSource, RunId},
-    run::input::{Action, Rejection, Timer},
+    run::{
+        decide::{LiveRun, TaskIx},
+        input::{Action, Rejection, Timer},
+    },
     time::Timestamp,
 };
 
@@ -45,6 +49,10 @@ impl Troupe {
             if self.place_one(id, &mut requests, now, step)? || self.bring_back(id, now, step)? {
                 turn.push_back(id);
             } else {
+                if self.park_shut(id, now, step)? {
+                    let timer = Timer::SpawnAgain;
+                    step.actions.push(Action::SetTimer { at: now, timer });
+                }
                 self.spawn_missing(id, &mut promised, ids, now, step);
                 waiting.push_back(id);
             }
@@ -82,7 +90,7 @@ impl Troupe {
         if self.room(id) == 0 {
             return Ok(false);
         }
-        let Some((lane, agent)) = self.open_lane(id, *requests < REQUESTS_AT_ONCE) else {
+        let Some((lane, agent)) = self.open_lane(id, *requests < REQUESTS_AT_ONCE, now) else {
             return Ok(false);
         };
         *requests += usize::from(agent.is_none());
@@ -103,7 +111,12 @@ impl Troupe {
     }
 
     /// The first kind of ready task that can begin, with the agent for it.
-    fn open_lane(&self, id: RunId, requests: bool) -> Option<(Lane, Option<AgentId>)> {
+    fn open_lane(
+        &self,
+        id: RunId,
+        requests: bool,
+        now: Timestamp,
+    ) -> Option<(Lane, Option<AgentId>)> {
         let live = self.runs.get(&id)?;
         let fits = |provider: &str| self.load.of(provider) < self.limits.max_parallel_per_provider;
         live.ready.lanes().find_map(|(lane, tasks)| match lane {
@@ -111,8 +124,35 @@ impl Troupe {
             Lane::Agent { who, .. } => {
                 let agent = self.roster.find(who)?;
                 let model = self.agents.get(&agent)?.spec.model.as_deref();
-                let provider = live.provider_of(*tasks.front()?, model);
-                fits(&provider).then(|| (lane.clone(), Some(agent)))
+                let task = *tasks.front()?;
+                let provider = live.provider_of(task, model);
+                let open =
+                    fits(&provider) && self.way_of(live, task, Some(agent), now) == Way::Free;
+                open.then(|| (lane.clone(), Some(agent)))
+            }
+        })
+    }
+
+    /// Whether the models of a task may be called now.
+    fn way_of(&self, live: &LiveRun, task: TaskIx, agent: Option<AgentId>, now: Timestamp) -> Way {
+        if self.doors.is_quiet() {
+            return Way::Free;
+        }
+        let agent = agent.and_then(|agent| self.agents.get(&agent));
+        let models = live.models_of(task, agent.map(|agent| &agent.spec));
+        self.doors.way_of(&models, now)
+    }
+
+    /// The first kind of ready task whose models may not be called before a known moment.
+    pub(super) fn shut_lane(&self, id: RunId, now: Timestamp) -> Option<(Lane, Timestamp)> {
+        let live = self.runs.get(&id)?;
+        live.ready.lanes().find_map(|(lane, tasks)| match lane {
+            Lane::Http => None,
+            Lane::Agent { who, .. } => {
+                match self.way_of(live, *tasks.front()?, self.roster.find(who), now) {
+                    Way::Free | Way::Full => None,
+                    Way::Shut(until) => Some((lane.clone(), until)),
+                }
             }
         })
     }

@@ -549,7 +549,11 @@ fn every_key_of_the_table_is_read() {
     for kind in Kind::ALL {
         for spec in kind.own_keys().iter().chain(kind.common_keys()) {
             let wrong: Value = match spec.holds {
-                KeyType::Words | KeyType::Cases | KeyType::Schema | KeyType::Retry => json!(true),
+                KeyType::Words
+                | KeyType::Cases
+                | KeyType::Schema
+                | KeyType::Preferences
+                | KeyType::Retry => json!(true),
                 _ => json!([{}]),
             };
             let keys = Map::from_iter([(spec.name.to_owned(), wrong)]);

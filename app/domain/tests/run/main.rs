@@ -3,6 +3,7 @@
 
 mod agents;
 mod bounds;
+mod breaker;
 mod controls;
 mod kinds;
 mod mail;

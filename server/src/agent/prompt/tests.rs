@@ -20,6 +20,8 @@ fn spec(instructions: &str) -> AttemptSpec {
         prompt: "Do it.".into(),
         instructions: instructions.into(),
         model: None,
+        models: Vec::new(),
+        preferences: domain::graph::Preferences::default(),
         tools: Vec::new(),
         output_schema: None,
         max_turns: 1,

@@ -116,6 +116,13 @@ fn line(outcome: &Outcome) -> String {
                 record.tool_calls.len()
             )
         }
+        Outcome::TurnFailed { turn, failure, .. } => {
+            let raw = failure.raw.as_deref().unwrap_or("nothing");
+            format!(
+                "turn {turn} failed: {}, {:?}, {}, sent {raw:?}",
+                failure.model, failure.trouble, failure.error.code
+            )
+        }
         Outcome::ToolCalled { turn, call, .. } => {
             format!("tool called in {turn}: {} {}", call.name, call.arguments)
         }
@@ -157,6 +164,8 @@ pub fn spec() -> AttemptSpec {
         prompt: "Plan it.".into(),
         instructions: "Be brief.".into(),
         model: None,
+        models: Vec::new(),
+        preferences: domain::graph::Preferences::default(),
         tools: Vec::new(),
         output_schema: None,
         max_turns: 3,
@@ -194,7 +203,7 @@ impl Stage {
     }
 
     pub async fn run(&self, spec: AttemptSpec) -> String {
-        let mut providers = Providers::default();
+        let providers = Providers::default();
         providers.add(Arc::new(self.llm.clone()));
         providers.add(Arc::new(Rehearsal::new(60)));
         let context = AttemptContext {
@@ -226,9 +235,13 @@ impl Stage {
                     done: None,
                     tools: Vec::new(),
                     messages: Vec::new(),
+                    failures: Vec::new(),
                 }),
                 Outcome::TurnCompleted { record, .. } => {
                     turns.last_mut().expect("a turn").done = Some(*record);
+                }
+                Outcome::TurnFailed { failure, .. } => {
+                    turns.last_mut().expect("a turn").failures.push(*failure);
                 }
                 Outcome::ToolCalled { call, .. } => {
                     let begun = ToolResult {

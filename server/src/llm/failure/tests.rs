@@ -50,14 +50,14 @@ fn keys() {
         401,
         r#"{"error":{"code":401,"message":"no such user"}}"#,
         expect![
-            "bad_key (no retry): acme does not accept the key: no such user. Set a valid key and restart."
+            "bad_key (no retry): acme does not accept the key: no such user. Set a valid key in Settings, under Providers."
         ],
     );
     check(
         401,
         r#"{"error":{"message":"bad key sk-secret-1","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
         expect![
-            "bad_key (no retry): acme does not accept the key: bad key [key]. Set a valid key and restart."
+            "bad_key (no retry): acme does not accept the key: bad key [key]. Set a valid key in Settings, under Providers."
         ],
     );
 }

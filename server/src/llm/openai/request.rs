@@ -51,6 +51,19 @@ pub fn body(kind: ProviderKind, request: &ChatRequest) -> Value {
         };
         body.insert(name.into(), json!(max_tokens));
     }
+    // Others would refuse what they do not know, or take it for their own.
+    match kind {
+        ProviderKind::Openrouter => {
+            if !request.models.is_empty() {
+                let all = [&request.model].into_iter().chain(&request.models);
+                body.insert("models".into(), all.map(|model| json!(model)).collect());
+            }
+            if !request.preferences.is_empty() {
+                body.insert("provider".into(), request.preferences.to_value());
+            }
+        }
+        ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => {}
+    }
     if let Some(temperature) = request.temperature {
         body.insert("temperature".into(), json!(temperature));
     }

@@ -99,6 +99,7 @@ fn settings(url: &str, kind: ProviderKind, key: Option<&str>) -> Settings {
         default_model: None,
         app_url: Some("http://localhost:3000".into()),
         timeouts: Timeouts::default(),
+        reach: Reach::Anywhere,
         clock: Arc::new(SystemClock),
     }
 }

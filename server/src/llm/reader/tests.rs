@@ -340,6 +340,29 @@ proptest::proptest! {
         let items: Vec<_> = runtime.block_on(async { read(pieces(body.as_bytes(), size)).collect().await });
         let (last, before) = items.split_last().expect("an end");
         proptest::prop_assert!(matches!(last, Ok(Chunk::Finished(_)) | Err(_)));
+        let before = match before {
+            [before @ .., Ok(Chunk::Raw(_))] => before,
+            before => before,
+        };
         proptest::prop_assert!(before.iter().all(|item| matches!(item, Ok(Chunk::Text(_) | Chunk::Reasoning(_)))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_comes_before_the_error_that_it_means() {
+    for body in [
+        "<html>bad gateway</html>",
+        "data: {\"error\":{\"code\":502,\"message\":\"gone\"}}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"ha\"}}]}\n\n",
+    ] {
+        for size in [1, body.len()] {
+            let chunks: Vec<_> = read(pieces(body.as_bytes(), size)).collect().await;
+            let [.., Ok(Chunk::Raw(raw)), Err(_)] = chunks.as_slice() else {
+                panic!("the raw answer, then the error, not {chunks:?}");
+            };
+            assert_eq!(raw, body.trim(), "in pieces of {size}");
+        }
+    }
+    let nothing: Vec<_> = read(pieces(b"", 1)).collect().await;
+    assert!(matches!(nothing.as_slice(), [Err(_)]), "{nothing:?}");
 }

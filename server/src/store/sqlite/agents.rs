@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use domain::{
     agent::{Agent, AgentSpec, Phase},
+    graph::Preferences,
     id::AgentId,
     money::MicroUsd,
 };
@@ -20,6 +21,10 @@ const GONE: i64 = 200;
 #[derive(Deserialize)]
 struct ProviderConfig {
     model: Option<String>,
+    #[serde(default)]
+    models: Vec<String>,
+    #[serde(default)]
+    provider: Preferences,
     instructions: String,
     tools: Vec<String>,
     #[serde(default)]
@@ -71,6 +76,8 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
     let row = Columns(row);
     let ProviderConfig {
         model,
+        models,
+        provider,
         instructions,
         tools,
         max_tasks,
@@ -82,6 +89,8 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
             name: row.get(1)?,
             capabilities: row.json(2)?,
             model,
+            models,
+            provider,
             instructions,
             tools,
             max_tasks,

@@ -261,6 +261,8 @@ fn bind_agent(agent: &Agent, to: &mut SqliteArguments) -> Result<(), BoxDynError
     to.add(
         json!({
             "model": spec.model,
+            "models": spec.models,
+            "provider": spec.provider,
             "instructions": spec.instructions,
             "tools": spec.tools,
             "max_tasks": spec.max_tasks,

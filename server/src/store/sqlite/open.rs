@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "start",
@@ -45,6 +45,11 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "said",
         include_str!("../../../../migrations/0004_said.sql"),
+    ),
+    (
+        5,
+        "providers",
+        include_str!("../../../../migrations/0005_providers.sql"),
     ),
 ];
 

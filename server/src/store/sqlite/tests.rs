@@ -223,6 +223,9 @@ fn spawned(id: AgentId, name: &str, at: Timestamp) -> Agent {
         name: name.into(),
         capabilities: vec!["planning".into(), "x'); DROP TABLE agents; --".into()],
         model: Some("rehearsal:default".into()),
+        models: vec!["rehearsal:echo".into()],
+        provider: domain::graph::Preferences::parse(&serde_json::json!({"sort": "price"}))
+            .expect("known"),
         instructions: "Be \"brief\".\nAlways.".into(),
         tools: vec!["note".into()],
         max_tasks: 2,

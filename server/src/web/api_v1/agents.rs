@@ -11,6 +11,7 @@ use axum::{
 };
 use domain::{
     agent::{Agent, AgentSpec, AgentState},
+    graph::Preferences,
     id::AgentId,
     run::AttemptKey,
 };
@@ -50,6 +51,14 @@ pub struct AgentRequest {
     /// `provider:model`; the server's default when missing.
     #[serde(default)]
     model: Option<String>,
+    /// Models that are asked, in order, when that one brings no answer.
+    #[serde(default)]
+    models: Vec<String>,
+    /// What is wanted of the servers behind OpenRouter: `sort`, `max_price`, `data_collection` and the
+    /// other keys of its `provider` object.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    provider: Preferences,
     /// Standing orders that go before every prompt.
     #[serde(default)]
     instructions: Option<String>,
@@ -84,6 +93,11 @@ pub struct AgentShape {
     capabilities: Vec<String>,
     /// `provider:model`; null for the server's default.
     model: Option<String>,
+    /// Models that are asked, in order, when that one brings no answer.
+    models: Vec<String>,
+    /// What is wanted of the servers behind OpenRouter.
+    #[schema(value_type = Object)]
+    provider: Preferences,
     /// Standing orders that go before every prompt.
     instructions: String,
     /// Tools that it may use.
@@ -257,6 +271,8 @@ impl From<AgentRequest> for AgentSpec {
             name,
             capabilities,
             model,
+            models,
+            provider,
             instructions,
             tools,
             max_tasks,
@@ -266,6 +282,8 @@ impl From<AgentRequest> for AgentSpec {
             name,
             capabilities,
             model,
+            models,
+            provider,
             instructions: instructions.unwrap_or_default(),
             tools,
             max_tasks,
@@ -290,6 +308,8 @@ impl From<Agent> for AgentShape {
             name,
             capabilities,
             model,
+            models,
+            provider,
             instructions,
             tools,
             max_tasks,
@@ -300,6 +320,8 @@ impl From<Agent> for AgentShape {
             name,
             capabilities,
             model,
+            models,
+            provider,
             instructions,
             tools,
             max_tasks: max_tasks.max(1),

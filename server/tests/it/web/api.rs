@@ -523,6 +523,7 @@ fn a_run() -> Run {
         started_at: Timestamp(1_790_000_000_000),
         done,
         tools: vec![],
+        failures: Vec::new(),
         messages: vec![],
     };
     let error = TaskError::lasting("provider_refused", "The provider refused.");

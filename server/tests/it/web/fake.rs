@@ -9,10 +9,11 @@ use std::{
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, AgentName, CleanStep, Cleaning, EventQuery,
-        GivenAnswer, Overview, Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot,
-        RunSummary, Saved, StartRun, Storage, TableSpace, VersionInfo, WorkflowDetail,
-        WorkflowQuery, WorkflowSpace, WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentName, Catalogue, CleanStep, Cleaning,
+        EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm,
+        ProviderInfo, Quota, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
+        Storage, TableSpace, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSpace,
+        WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -504,7 +505,48 @@ impl Backend for FakeBackend {
             simulated: true,
             is_default: true,
             default_model: Some("rehearsal:default".into()),
+            kind: "rehearsal".into(),
+            editable: false,
         }])
+    }
+
+    async fn save_provider(
+        &self,
+        _: &Actor,
+        _: Option<String>,
+        _: ProviderForm,
+    ) -> Result<(), ApiError> {
+        self.works()
+    }
+
+    async fn remove_provider(&self, _: &Actor, _: String) -> Result<(), ApiError> {
+        self.works()
+    }
+
+    async fn check_provider(&self, _: &Actor, _: String) -> Result<ProviderCheck, ApiError> {
+        self.works()?;
+        Ok(ProviderCheck {
+            works: true,
+            models: Some(1),
+            took_ms: 1,
+            message: "Works: 1 model.".into(),
+            code: None,
+        })
+    }
+
+    async fn quota(&self, _: &Actor, _: String) -> Result<Quota, ApiError> {
+        self.works()?;
+        Ok(Quota::default())
+    }
+
+    async fn find_servers(&self, _: &Actor) -> Result<Vec<FoundServer>, ApiError> {
+        self.works()?;
+        Ok(Vec::new())
+    }
+
+    async fn models(&self, _: &Actor, _: bool) -> Result<Catalogue, ApiError> {
+        self.works()?;
+        Ok(Catalogue::default())
     }
 }
 

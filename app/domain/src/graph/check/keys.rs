@@ -174,6 +174,8 @@ impl<'a> Keys<'a, '_, '_> {
         let named = self.line("agent");
         let capabilities = self.words("capabilities").unwrap_or_default();
         let model = self.model();
+        let models = self.models();
+        let preferences = self.preferences();
         let instructions = self.source("instructions");
         let tools = self.words("tools");
         let output_schema = self.schema();
@@ -195,6 +197,8 @@ impl<'a> Keys<'a, '_, '_> {
             prompt: prompt?,
             who,
             model: model.map(str::to_owned),
+            models,
+            preferences,
             instructions,
             tools,
             output_schema,

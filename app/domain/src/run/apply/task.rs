@@ -89,12 +89,15 @@ impl Task {
                     done: None,
                     tools: Vec::new(),
                     messages: messages.clone(),
+                    failures: Vec::new(),
                 };
                 // A call that a crash cut is made again under its number, with what it was handed.
                 match known {
                     Some(known) => {
                         let mut handed = std::mem::take(&mut known.messages);
+                        let failures = std::mem::take(&mut known.failures);
                         *known = begun;
+                        known.failures = failures;
                         handed.append(&mut known.messages);
                         known.messages = handed;
                     }
@@ -111,6 +114,17 @@ impl Task {
                     return Err(at.misfit(format!("turn {} is finished", turn.number)));
                 }
                 turn.done = Some(record.clone());
+            }
+            TaskEvent::TurnFailed {
+                attempt,
+                turn,
+                failure,
+            } => {
+                let turn = self.turn(at, *attempt, *turn)?;
+                if turn.done.is_some() {
+                    return Err(at.misfit(format!("turn {} is finished", turn.number)));
+                }
+                turn.failures.push(failure.clone());
             }
             TaskEvent::ToolCalled {
                 attempt,
@@ -151,7 +165,15 @@ impl Task {
                     duration_ms: *duration_ms,
                 });
             }
-            TaskEvent::Retrying { attempt, error, .. } => {
+            TaskEvent::Retrying {
+                attempt,
+                error,
+                counts,
+                ..
+            } => {
+                if !counts {
+                    self.counted_from = self.counted_from.saturating_add(1);
+                }
                 let failed = attempt.saturating_sub(1);
                 if self
                     .attempt(failed)

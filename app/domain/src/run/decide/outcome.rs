@@ -57,7 +57,8 @@ impl LiveRun {
         if known.is_some_and(|known| known.done.is_some()) {
             return Err(Rejection::Contradiction(format!("turn {turn} is finished")));
         }
-        let resumed = known.is_some();
+        // Another model that is asked in the place of one that failed was not asked before.
+        let resumed = known.is_some_and(|known| known.failures.is_empty());
         if matches!(self.state(task), TaskState::Assigned { .. }) {
             self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
         }
@@ -86,6 +87,15 @@ impl LiveRun {
                     attempt: key.attempt,
                     turn,
                     record: *record,
+                };
+                self.record_task(pen, task, agent, event)
+            }
+            Outcome::TurnFailed { key, turn, failure } => {
+                let (task, agent) = self.at_agent(&key)?;
+                let event = TaskEvent::TurnFailed {
+                    attempt: key.attempt,
+                    turn,
+                    failure: *failure,
                 };
                 self.record_task(pen, task, agent, event)
             }
@@ -323,7 +333,10 @@ impl LiveRun {
     // -- who may tell something -------------------------------------------------------------------
 
     /// The task of an attempt that a worker is at, and the agent that it is, if it is one.
-    fn at_worker(&self, key: &AttemptKey) -> Result<(TaskIx, Option<AgentId>), Rejection> {
+    pub(super) fn at_worker(
+        &self,
+        key: &AttemptKey,
+    ) -> Result<(TaskIx, Option<AgentId>), Rejection> {
         let over = || Rejection::AttemptOver(key.clone());
         let task = self.find(&key.task).ok_or_else(over)?;
         if !self.is_current(key) || self.lane(task).is_none() {

@@ -12,7 +12,7 @@ use crate::{
     graph::{OnError, Work},
     id::{AgentId, PortName},
     run::{
-        AttemptState, RunError, RunEvent, TaskError, TaskEvent, TaskState, Waiting,
+        AttemptKey, AttemptState, RunError, RunEvent, TaskError, TaskEvent, TaskState, Waiting,
         input::{Action, Timer},
     },
     time::Timestamp,
@@ -133,6 +133,76 @@ impl LiveRun {
         if !may {
             return self.fail_and_go_on(pen, task, attempt, error);
         }
+        self.try_after(pen, task, attempt, error)
+    }
+
+    /// An attempt failed as its model is out of order until then: another one follows whatever the
+    /// policy says, and is none of those that it allows.
+    pub fn held_up(
+        &mut self,
+        pen: &mut Pen<'_>,
+        key: &AttemptKey,
+        error: TaskError,
+        until: Timestamp,
+    ) -> Decided {
+        let (task, _) = self.at_worker(key)?;
+        if !error.retryable || self.must_not_repeat(task) {
+            return self.attempt_failed(pen, task, key.attempt, error);
+        }
+        self.free(pen, task, key.attempt);
+        let next = key.attempt + 1;
+        let event = TaskEvent::Retrying {
+            attempt: next,
+            wait_ms: until.ms_since(pen.now),
+            error,
+            counts: false,
+        };
+        self.record_task(pen, task, None, event)?;
+        self.wait(pen, task, next, Waiting::Provider, Some(until))?;
+        self.wake_at(pen, task, until);
+        Ok(())
+    }
+
+    /// A task whose model may not be called before then waits for that; one that waits already is
+    /// only woken later.
+    pub fn park(&mut self, pen: &mut Pen<'_>, task: TaskIx, until: Timestamp) -> Decided {
+        let parked = TaskState::Waiting {
+            reason: Waiting::Provider,
+            until: Some(until),
+        };
+        let waits = matches!(
+            self.state(task),
+            TaskState::Waiting {
+                reason: Waiting::Provider,
+                ..
+            }
+        );
+        if !waits && *self.state(task) != parked {
+            let next = self.next_attempt(task);
+            self.wait(pen, task, next, Waiting::Provider, Some(until))?;
+        }
+        self.wake_at(pen, task, until);
+        Ok(())
+    }
+
+    /// Sets the timer of a parked task: a little apart, so that a crowd does not come back in step.
+    fn wake_at(&self, pen: &mut Pen<'_>, task: TaskIx, until: Timestamp) {
+        let next = self.next_attempt(task);
+        let at = until.plus_ms(self.spread(task, next) % 1_024);
+        let timer = Timer::Retry(self.key(task, next));
+        pen.actions.push(Action::SetTimer { at, timer });
+    }
+
+    /// The next try after the wait that policy or provider ask for.
+    fn try_after(
+        &mut self,
+        pen: &mut Pen<'_>,
+        task: TaskIx,
+        attempt: u32,
+        error: TaskError,
+    ) -> Decided {
+        let policy = self.node(task).retry;
+        let tries = attempt.saturating_sub(self.task(task).counted_from);
         let next = attempt + 1;
         let asked = error.retry_after_ms;
         let wait_ms = policy.wait_ms(tries + 1, asked, self.spread(task, next));
@@ -145,6 +215,7 @@ impl LiveRun {
             attempt: next,
             wait_ms,
             error,
+            counts: true,
         };
         self.record_task(pen, task, None, event)?;
         self.wait(pen, task, next, reason, Some(until))?;

@@ -60,6 +60,7 @@ pub fn KeyField(
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Workflow
+        | KeyType::Preferences
         | KeyType::Schema => {
             view! { <TextField editor id=id.clone() node holds=spec.holds value put wrong/> }
                 .into_any()
@@ -115,7 +116,11 @@ pub fn TextField(
     let help_id = format!("{id}-help");
     let rows = match holds {
         KeyType::Template => 7,
-        KeyType::Text | KeyType::Schema | KeyType::Body | KeyType::Fields => 5,
+        KeyType::Text
+        | KeyType::Schema
+        | KeyType::Preferences
+        | KeyType::Body
+        | KeyType::Fields => 5,
         KeyType::Expression => 2,
         KeyType::Line
         | KeyType::Integer { .. }
@@ -147,6 +152,7 @@ pub fn TextField(
             | KeyType::Choice(_)
             | KeyType::Words
             | KeyType::Schema
+            | KeyType::Preferences
             | KeyType::Body
             | KeyType::Fields
             | KeyType::Cases

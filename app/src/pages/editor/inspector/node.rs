@@ -12,7 +12,7 @@ use crate::{
     api,
     api::dto::WorkflowQuery,
     canvas::{edit::Edit, node_html},
-    components::{Button, ButtonLook, Field, Glyph, IconButton},
+    components::{Button, ButtonLook, Field, Glyph, IconButton, models::ModelsOnOffer},
     pages::editor::state::Editor,
 };
 
@@ -245,19 +245,9 @@ fn Connections(editor: Editor, id: String) -> impl IntoView {
 /// Names of models, agents and workflows, offered while typing.
 #[component]
 fn Known() -> impl IntoView {
-    let (models, agents, workflows) = (
-        RwSignal::new(Vec::new()),
-        RwSignal::new(Vec::new()),
-        RwSignal::new(Vec::new()),
-    );
+    let (agents, workflows) = (RwSignal::new(Vec::new()), RwSignal::new(Vec::new()));
     Effect::new(move |_| {
         leptos::task::spawn_local(async move {
-            if let Ok(providers) = api::providers().await {
-                let found = providers
-                    .into_iter()
-                    .filter_map(|provider| provider.default_model);
-                let _gone = models.try_set(found.collect::<Vec<_>>());
-            }
             if let Ok(known) = api::agents(false).await {
                 let mut found: Vec<String> =
                     known.into_iter().map(|agent| agent.spec.name).collect();
@@ -277,7 +267,7 @@ fn Known() -> impl IntoView {
             .collect_view()
     };
     view! {
-        <datalist id="known-models">{move || options(models.get())}</datalist>
+        <ModelsOnOffer id="known-models"/>
         <datalist id="known-agents">{move || options(agents.get())}</datalist>
         <datalist id="known-workflows">{move || options(workflows.get())}</datalist>
     }

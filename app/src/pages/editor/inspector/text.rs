@@ -24,7 +24,7 @@ pub fn shown(holds: KeyType, value: Option<&Value>) -> String {
             let words: Vec<String> = words.iter().map(plain).collect();
             words.join(", ")
         }
-        (KeyType::Schema | KeyType::Body | KeyType::Fields, value) => {
+        (KeyType::Schema | KeyType::Preferences | KeyType::Body | KeyType::Fields, value) => {
             serde_json::to_string_pretty(value).unwrap_or_default()
         }
         (_, value) => plain(value),
@@ -84,6 +84,7 @@ pub fn read(holds: KeyType, text: &str) -> Result<Option<Value>, String> {
             Ok((!words.is_empty()).then_some(Value::Array(words)))
         }
         KeyType::Schema => object(trimmed, "A schema is a JSON object."),
+        KeyType::Preferences => object(trimmed, "Preferences are a JSON object."),
         KeyType::Body => object(trimmed, "A body is a JSON object with nodes and edges."),
         KeyType::Fields => object(trimmed, "Values by name are a JSON object."),
         KeyType::Cases | KeyType::Retry => serde_json::from_str(trimmed)

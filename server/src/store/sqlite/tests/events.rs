@@ -43,6 +43,7 @@ async fn filled() -> SqliteStore {
                     attempt: 2,
                     wait_ms: 5,
                     error,
+                    counts: true,
                 },
             )
         });

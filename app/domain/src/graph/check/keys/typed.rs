@@ -9,7 +9,7 @@ use super::Keys;
 use crate::{
     expression::ExpressionError,
     graph::{
-        Field, Source,
+        Field, Preferences, Source,
         check::{Reads, short},
     },
     kind::{KeyType, MAX_WORDS},
@@ -232,6 +232,42 @@ impl<'a> Keys<'a, '_, '_> {
             "`{name}` holds {count} {what}; at most {MAX_WORDS} are taken: leave some out."
         );
         self.error(code, name, message);
+    }
+
+    /// The fallback models; `None` where the key is missing or wrong.
+    pub(super) fn models(&mut self) -> Option<Vec<String>> {
+        let models = self.words("models")?;
+        for model in &models {
+            let named = model
+                .split_once(':')
+                .is_some_and(|(provider, name)| !provider.is_empty() && !name.is_empty());
+            if !named {
+                let message = format!(
+                    "`{}` is no model: write `provider:model`, like `rehearsal:default`.",
+                    short(model)
+                );
+                self.error("bad_model", "models", message);
+                return None;
+            }
+        }
+        Some(models)
+    }
+
+    pub(super) fn preferences(&mut self) -> Option<Preferences> {
+        let spec = self.spec("provider")?;
+        let value = self.value("provider")?;
+        if !value.is_object() {
+            self.wrong_type(spec, "an object, like {\"sort\": \"price\"}");
+            return None;
+        }
+        match Preferences::parse(value) {
+            Ok(preferences) => Some(preferences),
+            Err(wrong) => {
+                let message = format!("The provider preferences cannot be used: {wrong}.");
+                self.error("bad_preferences", "provider", message);
+                None
+            }
+        }
     }
 
     pub(super) fn schema(&mut self) -> Option<Value> {

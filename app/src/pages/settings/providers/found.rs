@@ -1,0 +1,91 @@
+//! Model servers that listen on this machine and are not set up yet.
+
+use leptos::prelude::*;
+
+use crate::{
+    api,
+    api::dto::{FoundServer, ProviderForm},
+    components::{Button, ErrorView},
+    error::ApiError,
+    words,
+};
+
+/// Looks for servers when asked, and offers what it found.
+#[component]
+pub fn Found(
+    /// Called when one was added.
+    changed: Callback<()>,
+) -> impl IntoView {
+    let look = Action::new(|(): &()| async { api::find_servers().await });
+    let found = move || {
+        match look.value().get() {
+        None => ().into_any(),
+        Some(Err(error)) => view! { <ErrorView error/> }.into_any(),
+        Some(Ok(servers)) if servers.is_empty() => view! {
+            <p class="panel-text muted" role="status">
+                "No model server that is not set up yet answers on the usual ports of this machine (11434, 8080, 8000, 1234, 4000)."
+            </p>
+        }
+        .into_any(),
+        Some(Ok(servers)) => view! {
+            <ul class="rows">
+                {servers.into_iter().map(|server| view! { <Server server changed/> }).collect_view()}
+            </ul>
+        }
+        .into_any(),
+    }
+    };
+    view! {
+        <div class="panel-text form-actions">
+            <Button busy=look.pending() on_press=move |()| { look.dispatch(()); }>
+                "Look for model servers on this machine"
+            </Button>
+        </div>
+        {found}
+    }
+    .into_any()
+}
+
+#[component]
+fn Server(server: FoundServer, changed: Callback<()>) -> impl IntoView {
+    let FoundServer {
+        name,
+        product,
+        base_url,
+        models,
+        first_model,
+    } = server;
+    let form = ProviderForm {
+        name,
+        kind: "compatible".to_owned(),
+        base_url: Some(base_url.clone()),
+        key: None,
+        default_model: first_model,
+        private: true,
+    };
+    let add = Action::new(move |(): &()| {
+        let form = form.clone();
+        async move {
+            api::save_provider(None, form).await?;
+            changed.run(());
+            Ok(())
+        }
+    });
+    let refused = move || {
+        add.value()
+            .get()
+            .and_then(|done: Result<(), ApiError>| done.err())
+    };
+    view! {
+        <li class="row">
+            <div class="row-main">
+                <strong>{product}</strong>
+                <p class="row-note mono">{base_url}</p>
+                <p class="row-note muted">{words::plural(models, "model", "models")}</p>
+                {move || refused().map(|error| view! { <ErrorView error/> })}
+            </div>
+            <Button busy=add.pending() on_press=move |()| { add.dispatch(()); }>"Add"</Button>
+        </li>
+    }
+    .into_any()
+}

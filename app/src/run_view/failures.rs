@@ -1,0 +1,33 @@
+//! Calls of a turn that brought no answer: who was asked, what it means, and what the provider sent,
+//! word for word, one click away.
+
+use domain::run::{Turn, TurnFailure};
+use leptos::prelude::*;
+
+/// Every call of the turn that failed, in order.
+#[component]
+pub fn Failures(turn: Memo<Option<Turn>>) -> impl IntoView {
+    let failures = Memo::new(move |_| {
+        turn.with(|turn| turn.as_ref().map(|turn| turn.failures.clone()))
+            .unwrap_or_default()
+    });
+    let failure = |failure: TurnFailure| {
+        let TurnFailure {
+            model, error, raw, ..
+        } = failure;
+        view! {
+            <div class="call-failed" data-status="failed">
+                <p><span class="mono">{model}</span> ": " {error.message}</p>
+                {raw.map(|raw| {
+                    view! {
+                        <details class="said">
+                            <summary>"Raw answer"</summary>
+                            <pre class="plain-text">{raw}</pre>
+                        </details>
+                    }
+                })}
+            </div>
+        }
+    };
+    move || failures.get().into_iter().map(failure).collect_view()
+}
