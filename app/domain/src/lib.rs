@@ -11,6 +11,7 @@
 //! [`agent::Agent`] but [`agent::Agent::apply`]. Kernel, recovery and browser all call these.
 
 pub mod agent;
+pub mod budget;
 pub mod dispatch;
 pub mod event;
 pub mod expression;

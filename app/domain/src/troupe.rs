@@ -5,6 +5,7 @@
 mod agents;
 mod load;
 mod mail;
+mod money;
 mod outcome;
 mod pass;
 mod recover;
@@ -12,9 +13,10 @@ mod runs;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use self::load::Load;
+use self::{load::Load, money::Held};
 use crate::{
     agent::{Agent, AgentEvent, Phase},
+    budget::{Ledger, Scope},
     dispatch::Roster,
     event::{Event, Fact, SystemEvent},
     frame::AgentCounts,
@@ -81,6 +83,10 @@ pub struct Troupe {
     roster: Roster,
     /// What is worked on.
     load: Load,
+    /// What is spent and reserved.
+    ledger: Ledger,
+    /// Attempts that wait for room in a budget.
+    held: Held,
     /// Runs that have ready tasks, in the order in which they are served.
     turn: VecDeque<RunId>,
     /// The same runs, for a quick look.
@@ -109,6 +115,8 @@ impl Troupe {
             numbers: HashMap::new(),
             roster: Roster::default(),
             load: Load::default(),
+            ledger: Ledger::default(),
+            held: Held::default(),
             turn: VecDeque::new(),
             in_turn: HashSet::new(),
             ended_again: HashMap::new(),
@@ -131,6 +139,7 @@ impl Troupe {
     /// Takes in a run that was replayed; follow with `Input::Recovered`.
     pub fn adopt_run(&mut self, run: LiveRun) {
         let id = run.run.id;
+        self.carry_run(&run);
         for provider in run.load() {
             self.load.add(provider);
         }
@@ -141,6 +150,7 @@ impl Troupe {
     /// Forgets runs and agents that are at their end; the log keeps them.
     pub fn forget_ended(&mut self, ended_runs: &[RunId], gone_agents: &[AgentId]) {
         for id in ended_runs {
+            self.ledger.forget(&Scope::Run(*id));
             if let Some(live) = self.runs.remove(id)
                 && let Some(seq) = self.ended_again.get_mut(id)
             {
@@ -148,6 +158,7 @@ impl Troupe {
             }
         }
         for id in gone_agents {
+            self.ledger.forget(&Scope::Agent(*id));
             self.roster.leave(*id);
             let gone = self.agents.remove(id);
             if let Some(agent) = &gone {
@@ -203,8 +214,8 @@ impl Troupe {
         }
     }
 
-    /// Decides what an input leads to. A rejection changed nothing, but for a spent budget, which
-    /// also fails the attempt that asked.
+    /// Decides what an input leads to. A rejection changed nothing, but for a call that is refused:
+    /// its task then waits, or its attempt failed.
     pub fn handle(
         &mut self,
         input: Input,
@@ -257,6 +268,10 @@ impl Troupe {
                 self.queue(run);
                 Ok(())
             }
+            Command::SetRunBudget { run, budget } => {
+                self.with_run(run, now, step, |live, pen| live.set_budget(pen, by, budget))
+            }
+            Command::SetBudget { scope, budget } => self.set_budget(by, scope, budget, now, step),
             Command::RetryRun(retry) => self.retry_run(by, *retry, now, step),
             Command::Answer(given) => self.with_run(given.run, now, step, |live, pen| {
                 live.answer(pen, by, &given)
@@ -329,6 +344,7 @@ impl Troupe {
             orphans: Vec::new(),
             done: Done::default(),
         };
+        let before = pen.events.len();
         let decided = decide(live, &mut pen);
         let Pen {
             freed,
@@ -352,6 +368,7 @@ impl Troupe {
         if ready {
             self.queue(id);
         }
+        self.keep_books(before, now, step)?;
         for (agent, key, cost_usd) in freed {
             self.release(agent, &key, cost_usd, now, step)?;
         }

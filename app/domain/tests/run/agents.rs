@@ -1,6 +1,7 @@
 //! What people do to agents while runs are under way, and what a restart does.
 
 use domain::{
+    budget::Quote,
     agent::{AgentEvent, AgentSpec, Phase},
     event::Fact,
     id::{AgentId, RunId},
@@ -356,6 +357,7 @@ fn after_a_kill_the_attempt_goes_on_from_its_last_finished_turn() {
         turn,
         model: "m:m".into(),
         simulated: false,
+        quote: Quote::default(),
     };
     stage.take(Input::Outcome(turn(1))).expect("begins");
     stage

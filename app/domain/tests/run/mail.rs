@@ -1,6 +1,7 @@
 //! Messages between agents and from people, and agents that do several things.
 
 use domain::{
+    budget::Quote,
     agent::{AgentEvent, AgentSpec, Phase},
     event::Fact,
     id::AgentId,
@@ -64,6 +65,7 @@ fn turn(stage: &mut Stage, task: &str, turn: u32) -> Vec<String> {
         turn,
         model,
         simulated,
+        quote: Quote::default(),
     };
     stage.take(Input::Outcome(started)).expect("begins");
     let run = &stage.troupe.runs[&key.run].run;

@@ -6,6 +6,7 @@ mod bounds;
 mod controls;
 mod kinds;
 mod mail;
+mod money;
 mod properties;
 mod speed;
 mod stage;
