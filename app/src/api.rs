@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod dto;
 pub mod events;
+pub mod money;
 pub mod overview;
 pub mod runs;
 pub mod workflows;
@@ -14,6 +15,7 @@ pub use self::{
         terminate_agent,
     },
     events::events,
+    money::{budget_of, set_budget, set_run_budget, usage_overview},
     overview::{overview, providers, status},
     runs::{
         answer_task, cancel_run, pause_run, resume_run, retry_run, run, run_node, runs, start_run,

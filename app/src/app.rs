@@ -24,7 +24,7 @@ use crate::{
     pages::{
         agent::AgentPage, agents::AgentsPage, dashboard::DashboardPage, editor::EditorPage,
         events::EventsPage, not_found::NotFoundPage, run::RunPage, runs::RunsPage,
-        settings::SettingsPage, workflows::WorkflowsPage,
+        settings::SettingsPage, usage::UsagePage, workflows::WorkflowsPage,
     },
 };
 
@@ -121,6 +121,7 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/agents") view=|| AgentsPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/agents/:id") view=|| AgentPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/events") view=|| EventsPage().into_any() ssr=WHOLE/>
+                        <Route path=path!("/usage") view=|| UsagePage().into_any() ssr=WHOLE/>
                         <Route path=path!("/settings") view=|| SettingsPage().into_any() ssr=WHOLE/>
                     </Routes>
                 </main>

@@ -18,6 +18,7 @@ mod feed;
 mod focus;
 mod graph;
 mod header;
+mod held;
 mod input;
 mod keys;
 mod outcome;

@@ -6,6 +6,7 @@ mod agents;
 mod batches;
 mod control;
 mod messages;
+mod money;
 mod runs;
 mod workflows;
 
@@ -13,9 +14,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, EventQuery, GivenAnswer, Overview, Page,
-        ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
-        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, BudgetState, EventQuery, GivenAnswer, Overview,
+        Page, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, SetBudget,
+        SetRunBudget, StartRun, UsageOverview, UsageQuery, UsageRange, UsageRow, VersionInfo,
+        WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     backend::Backend,
     error::{ApiError, ErrorKind},
@@ -23,6 +25,7 @@ use app::{
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, AgentSpec},
+    budget::Scope,
     frame::{Delta, EventFrame, Metrics},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
@@ -123,14 +126,15 @@ fn rejected(rejection: &Rejection) -> ApiError {
         }
         Rejection::Contradiction(_) => (ErrorKind::Internal, "internal"),
         Rejection::NoSuchTask(_) => (ErrorKind::NotFound, rejection.code()),
-        Rejection::NoSuchNode(_) | Rejection::NoSuchAnswer { .. } | Rejection::MessageSize(_) => {
-            (ErrorKind::Invalid, rejection.code())
-        }
+        Rejection::NoSuchNode(_)
+        | Rejection::NoSuchAnswer { .. }
+        | Rejection::BadBudget(_)
+        | Rejection::MessageSize(_) => (ErrorKind::Invalid, rejection.code()),
         Rejection::NameTaken(_)
         | Rejection::IllegalMove(_)
         | Rejection::AttemptOver(_)
         | Rejection::TooManyAgents(_)
-        | Rejection::BudgetSpent(_)
+        | Rejection::CallRefused(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)
         | Rejection::NothingToRetry
@@ -345,6 +349,34 @@ impl Backend for Product {
 
     async fn send_message(&self, actor: &Actor, to: AgentId, text: String) -> Result<(), ApiError> {
         self.write_to(actor, to, text).await
+    }
+
+    async fn usage(&self, _actor: &Actor, query: UsageQuery) -> Result<Vec<UsageRow>, ApiError> {
+        self.store.usage(&query).await.map_err(broken)
+    }
+
+    async fn usage_overview(
+        &self,
+        _actor: &Actor,
+        range: UsageRange,
+    ) -> Result<UsageOverview, ApiError> {
+        self.read_usage(range).await
+    }
+
+    async fn budgets(&self, _actor: &Actor) -> Result<Vec<BudgetState>, ApiError> {
+        self.read_budgets().await
+    }
+
+    async fn budget_of(&self, _actor: &Actor, scope: Scope) -> Result<BudgetState, ApiError> {
+        self.read_budget(scope).await
+    }
+
+    async fn set_budget(&self, actor: &Actor, request: SetBudget) -> Result<(), ApiError> {
+        self.limit(actor, request).await
+    }
+
+    async fn set_run_budget(&self, actor: &Actor, request: SetRunBudget) -> Result<(), ApiError> {
+        self.limit_run(actor, request).await
     }
 
     async fn events(

@@ -2,9 +2,11 @@
 //! each field; unknown values are `None`, never 0 or "".
 
 mod asked;
+mod money;
 
 use domain::{
     agent::Agent,
+    budget::OnBudget,
     frame::{Delta, EventFrame, Metrics},
     graph::{Drawing, Problem},
     id::{AgentId, RunId, TaskName, WorkflowId},
@@ -16,7 +18,13 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::asked::{GivenAnswer, RetryRun, RunNode};
+pub use self::{
+    asked::{GivenAnswer, RetryRun, RunNode},
+    money::{
+        BudgetState, SetBudget, SetRunBudget, UsageBy, UsageOverview, UsageQuery, UsageRange,
+        UsageRow, UsageSums,
+    },
+};
 
 /// Who asks. Today always the local administrator; login and roles follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,9 +142,15 @@ pub struct StartRun {
     /// An object with a value for each input.
     #[serde(default)]
     pub input: Value,
-    /// The run stops before the next model call once it has spent this.
+    /// No call is made with which the run could cost more than this.
     #[serde(default)]
     pub budget_usd: Option<MicroUsd>,
+    /// The same in tokens.
+    #[serde(default)]
+    pub budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass a limit.
+    #[serde(default)]
+    pub on_budget: OnBudget,
     /// A start with the same key is the same start.
     #[serde(default)]
     pub idempotency_key: Option<String>,
@@ -272,7 +286,8 @@ pub struct PersonWait {
     pub task: TaskName,
     /// What people call the step.
     pub title: String,
-    /// `waiting` for an approval, `unknown` for an end that nobody knows.
+    /// `waiting` for an approval, `unknown` for an end that nobody knows, `budget` for a limit that a
+    /// call could pass (one task stands for all of its run).
     pub status: String,
     /// What is asked; `None` for an unknown end.
     pub message: Option<String>,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
+    budget::Quote,
     frame::Delta,
     message::Message,
     run::{
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use super::{
     AttemptContext, Over,
     output::Form,
-    prompt,
+    prompt, quote,
     tools::{self, Bench, Tool},
 };
 use crate::llm::{Answer, ChatRequest, Chunk, LlmError, Resolved};
@@ -191,15 +192,17 @@ impl<'a> Work<'a> {
         let key = self.spec.key.clone();
         let model = format!("{}:{}", self.model.provider, self.model.model);
         let simulated = self.simulated;
+        // What a call that was cut had been handed is handed out again with it.
+        let cut = self.spec.turns.iter().find(|turn| turn.number == number);
+        let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
+        let quote = self.quote(&messages).await;
         let started = Outcome::TurnStarted {
             key: key.clone(),
             turn: number,
             model: model.clone(),
             simulated,
+            quote,
         };
-        // What a call that was cut had been handed is handed out again with it.
-        let cut = self.spec.turns.iter().find(|turn| turn.number == number);
-        let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
         messages.extend(self.context.desk.report(started).await?);
 
         let began = Instant::now();
@@ -212,8 +215,13 @@ impl<'a> Work<'a> {
             reasoning_details: answer.reasoning_details,
             prompt_tokens: answer.usage.prompt_tokens,
             completion_tokens: answer.usage.completion_tokens,
+            cached_tokens: answer.usage.cached_tokens,
+            reasoning_tokens: answer.usage.reasoning_tokens,
             cost_usd: answer.cost,
             cost_is: answer.cost_is,
+            // The kernel knows what was set aside.
+            assumed_usd: None,
+            simulated,
             finish_reason: answer.finish,
             generation_id: answer.generation_id,
             first_token_ms,
@@ -229,6 +237,7 @@ impl<'a> Work<'a> {
             number,
             model,
             simulated,
+            reserved: None,
             // Only the log knows the moment, and nobody here asks for it.
             started_at: Timestamp::default(),
             done: Some(record),
@@ -238,14 +247,8 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// One call of the model, its text shown as it comes. With it, how long the first text took.
-    async fn call(
-        &self,
-        turn: u32,
-        began: Instant,
-        messages: &[Message],
-    ) -> Result<(Answer, Option<u64>), End> {
-        let request = ChatRequest {
+    fn request(&self, turn: u32, messages: &[Message]) -> ChatRequest {
+        ChatRequest {
             model: self.model.model.clone(),
             messages: prompt::messages(self.spec, &self.form, &self.turns, messages),
             tools: self.tools.iter().map(|tool| tool.spec()).collect(),
@@ -253,7 +256,24 @@ impl<'a> Work<'a> {
             temperature: self.spec.temperature,
             response_schema: self.spec.output_schema.clone(),
             idempotency_key: format!("{}:{}:{turn}", self.spec.key.run, self.spec.key.task),
-        };
+        }
+    }
+
+    /// What the next call can take at most, for budgets. Messages that wait in the mailbox come on
+    /// top, and are few.
+    async fn quote(&self, messages: &[Message]) -> Quote {
+        let price = self.model.llm.price(&self.model.model).await;
+        quote::of(&self.request(0, messages), price)
+    }
+
+    /// One call of the model, its text shown as it comes. With it, how long the first text took.
+    async fn call(
+        &self,
+        turn: u32,
+        began: Instant,
+        messages: &[Message],
+    ) -> Result<(Answer, Option<u64>), End> {
+        let request = self.request(turn, messages);
         let mut chunks = self.model.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);
         let mut first_token_ms = None;

@@ -55,14 +55,23 @@ pub struct Means {
 pub struct Effects {
     means: Means,
     running: Running,
+    /// Pieces of work that were begun so far.
+    begun: u64,
 }
 
 /// Attempts that are under way, each with what stops it.
 #[derive(Clone, Default)]
-struct Running(Arc<Mutex<HashMap<AttemptKey, CancellationToken>>>);
+struct Running(Arc<Mutex<HashMap<AttemptKey, Token>>>);
+
+/// What stops one piece of work. An attempt that was held may be taken up again before the work of
+/// before has laid down its tools: its number tells them apart.
+struct Token {
+    number: u64,
+    stop: CancellationToken,
+}
 
 impl Running {
-    fn table(&self) -> MutexGuard<'_, HashMap<AttemptKey, CancellationToken>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<AttemptKey, Token>> {
         // Nothing that holds the lock can panic halfway through a change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,11 +81,18 @@ impl Running {
 struct Entry {
     running: Running,
     key: AttemptKey,
+    number: u64,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.table().remove(&self.key);
+        let mut table = self.running.table();
+        if table
+            .get(&self.key)
+            .is_some_and(|token| token.number == self.number)
+        {
+            table.remove(&self.key);
+        }
     }
 }
 
@@ -86,6 +102,7 @@ impl Effects {
         Self {
             means,
             running: Running::default(),
+            begun: 0,
         }
     }
 
@@ -181,10 +198,17 @@ impl Effects {
         W: Future<Output = ()> + Send + 'static,
     {
         let stop = self.means.shutdown.child_token();
-        self.running.table().insert(key.clone(), stop.clone());
+        self.begun += 1;
+        let number = self.begun;
+        let token = Token {
+            number,
+            stop: stop.clone(),
+        };
+        self.running.table().insert(key.clone(), token);
         let entry = Entry {
             running: self.running.clone(),
             key: key.clone(),
+            number,
         };
         let kernel = self.means.kernel.clone();
         let work = AssertUnwindSafe(work(stop)).catch_unwind();
@@ -214,14 +238,14 @@ impl Effects {
     /// Stops an attempt: closes its connections at once.
     pub fn stop_attempt(&mut self, key: &AttemptKey) {
         if let Some(token) = self.running.table().remove(key) {
-            token.cancel();
+            token.stop.cancel();
         }
     }
 
     /// Stops everything, at shutdown.
     pub fn stop_all(&mut self) {
         for (_, token) in self.running.table().drain() {
-            token.cancel();
+            token.stop.cancel();
         }
     }
 }

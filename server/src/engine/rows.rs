@@ -39,6 +39,10 @@ pub fn batch(events: Vec<Event>, starts: Vec<Start>, troupe: &Troupe) -> Batch {
                 }
                 RunEvent::Started {}
                 | RunEvent::Paused { .. }
+                | RunEvent::BudgetSet { .. }
+                | RunEvent::BudgetWarned(_)
+                | RunEvent::BudgetExceeded(_)
+                | RunEvent::ChildEnded { .. }
                 | RunEvent::Completed { .. }
                 | RunEvent::Failed { .. }
                 | RunEvent::Cancelled { .. } => of_run(&mut runs, *run).add([]),
@@ -140,6 +144,12 @@ fn run_row(run: &Run) -> RunRow {
         output,
         error,
         budget: run.budget_usd,
+        budget_tokens: run.budget_tokens,
+        // A notice always can be written as JSON.
+        held_by: run
+            .held_by
+            .as_ref()
+            .and_then(|notice| serde_json::to_string(notice).ok()),
         cost: run.cost(),
         prompt_tokens: tokens.prompt,
         completion_tokens: tokens.completion,
@@ -199,7 +209,9 @@ fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
         waiting_until: until,
         question: match waits {
             Some(Waiting::Approval) => asked().map(str::to_owned),
-            Some(Waiting::Timer | Waiting::Run | Waiting::Provider) | None => None,
+            Some(Waiting::Timer | Waiting::Run | Waiting::Provider | Waiting::Budget) | None => {
+                None
+            }
         },
     }
 }
@@ -211,6 +223,7 @@ pub fn waiting_for(reason: Waiting) -> &'static str {
         Waiting::Approval => "approval",
         Waiting::Run => "run",
         Waiting::Provider => "provider",
+        Waiting::Budget => "budget",
     }
 }
 

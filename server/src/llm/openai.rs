@@ -5,6 +5,7 @@
 
 mod address;
 mod catalogue;
+mod price;
 mod request;
 
 use std::{
@@ -20,12 +21,12 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderValue},
     redirect::Policy,
 };
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::address::ollama_url;
 use super::{
-    ApiKey, ChatRequest, ChunkStream, Llm, LlmError, ModelInfo, Patience, ProviderInfo,
+    ApiKey, ChatRequest, ChunkStream, ListPrice, Llm, LlmError, ModelInfo, Patience, ProviderInfo,
     ProviderKind,
     cost::Prices,
     failure::{self, Asked, Hints},
@@ -128,6 +129,8 @@ struct Shared {
     headers: HeaderMap,
     /// List prices by model, once the catalogue was read. At most as many as the catalogue has.
     prices: RwLock<HashMap<String, Prices>>,
+    /// When the catalogue was last asked for them.
+    asked_for_prices: Mutex<Option<Instant>>,
 }
 
 impl OpenAi {
@@ -158,6 +161,7 @@ impl OpenAi {
             client,
             headers,
             prices: RwLock::default(),
+            asked_for_prices: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -216,6 +220,10 @@ impl Llm for OpenAi {
             shared.ask(question, MAX_CATALOGUE_BYTES).await.map(|_| ())
         }
         .boxed()
+    }
+
+    fn price(&self, model: &str) -> BoxFuture<'static, ListPrice> {
+        self.list_price(model.to_owned())
     }
 
     fn about(&self) -> ProviderInfo {

@@ -16,6 +16,7 @@ mod reader;
 mod recoveries;
 mod runs;
 mod upkeep;
+mod usage;
 mod waiting;
 mod workflows;
 mod writer;
@@ -26,11 +27,13 @@ mod tests;
 use std::path::Path;
 
 use app::api::dto::{
-    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    BudgetState, EventQuery, Page, PersonWait, RunQuery, RunSummary, UsageQuery, UsageRow,
+    VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
     agent::Agent,
+    budget::{Amount, Period, Scope},
     event::Event,
     frame::EventFrame,
     graph::Drawing,
@@ -42,7 +45,7 @@ use tokio::sync::Mutex;
 
 pub use self::open::{DATABASE_FILE, SqliteOptions};
 use self::{open::Scratch, writer::Writer};
-use super::{Batch, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow};
+use super::{Batch, Carried, SaveResult, Spent, Start, Store, StoreError, StoredWorkflow};
 
 /// Truth in a SQLite file.
 pub struct SqliteStore {
@@ -185,6 +188,27 @@ impl Store for SqliteStore {
 
     async fn workflow_count(&self) -> Result<u64, StoreError> {
         workflows::count(&self.readers).await
+    }
+
+    async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        usage::page(&self.readers, query).await
+    }
+
+    async fn carried(&self, today: i64) -> Result<Vec<Carried>, StoreError> {
+        usage::carried(&self.readers, today).await
+    }
+
+    async fn spent_on(
+        &self,
+        scope: &Scope,
+        period: Period,
+        today: i64,
+    ) -> Result<Amount, StoreError> {
+        usage::spent(&self.readers, scope, period, today).await
+    }
+
+    async fn budgets(&self, today: i64) -> Result<Vec<BudgetState>, StoreError> {
+        usage::budgets(&self.readers, today).await
     }
 
     async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError> {

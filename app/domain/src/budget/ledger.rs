@@ -186,7 +186,13 @@ impl Ledger {
 
     /// A call brought its answer: what it cost takes the place of what was set aside. Gives back the
     /// limits of which four fifths are used from now on.
-    pub fn settle(&mut self, call: &Call, scopes: &[Scope], cost: Amount, day: i64) -> Vec<Crossed> {
+    pub fn settle(
+        &mut self,
+        call: &Call,
+        scopes: &[Scope],
+        cost: Amount,
+        day: i64,
+    ) -> Vec<Crossed> {
         self.release(call);
         self.book(scopes, cost, day)
     }
@@ -261,4 +267,3 @@ fn fits(budget: &Budget, spent: Amount, wanted: Amount) -> bool {
     };
     asks.holds(then)
 }
-

@@ -272,12 +272,7 @@ impl Troupe {
         Vec::new()
     }
 
-    fn warn(
-        &mut self,
-        notice: Notice,
-        now: Timestamp,
-        step: &mut Step,
-    ) -> Result<(), Rejection> {
+    fn warn(&mut self, notice: Notice, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
         match notice.scope {
             Scope::Run(limited) => {
                 // A call of a child counts for the runs above it; one that ended needs no warning.
@@ -337,7 +332,7 @@ impl Troupe {
     ) -> Result<(), Rejection> {
         match &scope {
             Scope::Run(run) => return Err(Rejection::NoSuchRun(*run)),
-            Scope::Agent(agent) if !self.agents.contains_key(agent) => {
+            Scope::Agent(agent) if budget.is_some() && !self.agents.contains_key(agent) => {
                 return Err(Rejection::NoSuchAgent(*agent));
             }
             Scope::Agent(_) | Scope::Workflow(_) | Scope::Provider(_) | Scope::Day => {}

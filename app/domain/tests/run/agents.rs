@@ -1,8 +1,8 @@
 //! What people do to agents while runs are under way, and what a restart does.
 
 use domain::{
-    budget::Quote,
     agent::{AgentEvent, AgentSpec, Phase},
+    budget::Quote,
     event::Fact,
     id::{AgentId, RunId},
     run::{

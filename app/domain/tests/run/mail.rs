@@ -1,8 +1,8 @@
 //! Messages between agents and from people, and agents that do several things.
 
 use domain::{
-    budget::Quote,
     agent::{AgentEvent, AgentSpec, Phase},
+    budget::Quote,
     event::Fact,
     id::AgentId,
     message::{MAILBOX, MAX_TEXT, Recipient},

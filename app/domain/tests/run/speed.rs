@@ -6,8 +6,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use domain::{
-    budget::{OnBudget, Quote},
     agent::AgentSpec,
+    budget::{OnBudget, Quote},
     id::{AgentId, RunId, WorkflowId},
     run::input::{Action, Command, Input, Outcome, StartRun, Timer},
     time::Timestamp,

@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "start",
@@ -35,6 +35,11 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         2,
         "kinds",
         include_str!("../../../../migrations/0002_kinds.sql"),
+    ),
+    (
+        5,
+        "money",
+        include_str!("../../../../migrations/0005_money.sql"),
     ),
 ];
 

@@ -157,12 +157,7 @@ impl LiveRun {
     }
 
     /// What a child cost is written down where it was asked for.
-    pub(super) fn count_child(
-        &mut self,
-        pen: &mut Pen<'_>,
-        task: TaskIx,
-        child: &Run,
-    ) -> Decided {
+    pub(super) fn count_child(&mut self, pen: &mut Pen<'_>, task: TaskIx, child: &Run) -> Decided {
         if self.task(task).child != Some(child.id) {
             return Ok(());
         }

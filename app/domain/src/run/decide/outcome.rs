@@ -355,7 +355,10 @@ impl LiveRun {
         Ok((task, attempt.and_then(|attempt| attempt.agent)))
     }
 
-    pub(super) fn at_agent(&self, key: &AttemptKey) -> Result<(TaskIx, Option<AgentId>), Rejection> {
+    pub(super) fn at_agent(
+        &self,
+        key: &AttemptKey,
+    ) -> Result<(TaskIx, Option<AgentId>), Rejection> {
         let (task, agent) = self.at_worker(key)?;
         match agent {
             Some(_) => Ok((task, agent)),
