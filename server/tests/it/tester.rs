@@ -88,6 +88,7 @@ impl Script {
             turn,
             model: "test:test".into(),
             simulated: true,
+            quote: domain::budget::Quote::default(),
         };
         if !self.tell(started).await {
             return false;

@@ -521,6 +521,7 @@ fn a_run() -> Run {
         duration_ms: 12,
     };
     let turn = |number, model: &str, done| Turn {
+        reserved: None,
         number,
         model: model.into(),
         simulated: false,
@@ -580,6 +581,7 @@ fn a_run() -> Run {
         parent: None,
         depth: 0,
         only: None,
+        held_by: None,
         totals: Totals {
             cost_usd: Some(MicroUsd(4_200)),
             tokens: Tokens {
@@ -588,6 +590,7 @@ fn a_run() -> Run {
             },
             settled: 1,
             simulated: false,
+            ..Totals::default()
         },
         last_seq: 9,
         last_run_seq: 4,
