@@ -637,6 +637,17 @@ async fn a_run_looks_as_the_contract_says() {
             "completion": null
           },
           "budget_usd": "0.5",
+          "budget_tokens": null,
+          "on_budget": "wait",
+          "held_by": null,
+          "child_runs": {
+            "runs": 0,
+            "cost_usd": null,
+            "tokens": {
+              "prompt": null,
+              "completion": null
+            }
+          },
           "simulated": false,
           "parent_run_id": null,
           "parent_task": null,
@@ -682,6 +693,11 @@ async fn a_run_looks_as_the_contract_says() {
                       "model": "anthropic/claude",
                       "prompt_tokens": 10,
                       "completion_tokens": null,
+                      "cached_tokens": null,
+                      "reasoning_tokens": null,
+                      "latency_ms": 12,
+                      "ttft_ms": null,
+                      "simulated": false,
                       "cost_usd": "0.0042",
                       "cost_is": "charged",
                       "finish_reason": "stop",
@@ -693,6 +709,11 @@ async fn a_run_looks_as_the_contract_says() {
                       "model": "a:b",
                       "prompt_tokens": null,
                       "completion_tokens": null,
+                      "cached_tokens": null,
+                      "reasoning_tokens": null,
+                      "latency_ms": null,
+                      "ttft_ms": null,
+                      "simulated": false,
                       "cost_usd": null,
                       "cost_is": "unknown",
                       "finish_reason": null,
