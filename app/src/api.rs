@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod dto;
 pub mod events;
+pub mod money;
 pub mod overview;
 pub mod providers;
 pub mod runs;
@@ -16,6 +17,7 @@ pub use self::{
         spawn_agent, terminate_agent,
     },
     events::events,
+    money::{budget_of, set_budget, set_run_budget, usage_overview},
     overview::{overview, providers, status},
     providers::{
         check_provider, find_servers, models, provider_quota, remove_provider, save_provider,

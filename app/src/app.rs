@@ -25,7 +25,8 @@ use crate::{
     pages::{
         agent::AgentPage, agents::AgentsPage, dashboard::DashboardPage, editor::EditorPage,
         events::EventsPage, not_found::NotFoundPage, run::RunPage, runs::RunsPage,
-        settings::SettingsPage, settings::storage::StoragePage, workflows::WorkflowsPage,
+        settings::SettingsPage, settings::storage::StoragePage, usage::UsagePage,
+        workflows::WorkflowsPage,
     },
 };
 
@@ -86,6 +87,20 @@ impl LazyRoute for OneAgent {
 
     fn view(_page: Self) -> AnyView {
         AgentPage().into_any()
+    }
+}
+
+/// What model calls took, with its charts.
+struct Usage;
+
+#[lazy_route]
+impl LazyRoute for Usage {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_page: Self) -> AnyView {
+        UsagePage().into_any()
     }
 }
 
@@ -165,6 +180,7 @@ fn Frame() -> impl IntoView {
                         <Route path=path!("/agents") view=|| AgentsPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/agents/:id") view={Lazy::<OneAgent>::new()} ssr=WHOLE/>
                         <Route path=path!("/events") view={Lazy::<Log>::new()} ssr=WHOLE/>
+                        <Route path=path!("/usage") view={Lazy::<Usage>::new()} ssr=WHOLE/>
                         <Route path=path!("/settings") view=|| SettingsPage().into_any() ssr=WHOLE/>
                         <Route path=path!("/settings/storage") view={Lazy::<Storage>::new()} ssr=WHOLE/>
                     </Routes>

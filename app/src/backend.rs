@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, AgentSpec},
+    budget::Scope,
     frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
@@ -16,10 +17,11 @@ use leptos::prelude::use_context;
 
 use crate::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, Catalogue, EventQuery,
-        FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo, Quota,
-        RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun, Storage,
-        VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, BudgetState,
+        Catalogue, EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck,
+        ProviderForm, ProviderInfo, Quota, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
+        Saved, SetBudget, SetRunBudget, StartRun, Storage, UsageOverview, UsageQuery, UsageRange,
+        UsageRow, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     error::ApiError,
 };
@@ -108,6 +110,23 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Result<Vec<AgentMessage>, ApiError>;
     /// Writes to an agent: it reads that with its next turn. Returns once that is durable.
     async fn send_message(&self, actor: &Actor, to: AgentId, text: String) -> Result<(), ApiError>;
+
+    /// Sums of what model calls took.
+    async fn usage(&self, actor: &Actor, query: UsageQuery) -> Result<Vec<UsageRow>, ApiError>;
+    /// All that the page about usage shows.
+    async fn usage_overview(
+        &self,
+        actor: &Actor,
+        range: UsageRange,
+    ) -> Result<UsageOverview, ApiError>;
+    /// Every budget of workflows, agents, providers and the day, with what is used of it.
+    async fn budgets(&self, actor: &Actor) -> Result<Vec<BudgetState>, ApiError>;
+    /// The budget of one of them; with what was spent where there is none.
+    async fn budget_of(&self, actor: &Actor, scope: Scope) -> Result<BudgetState, ApiError>;
+    /// Sets such a budget, or takes it away.
+    async fn set_budget(&self, actor: &Actor, request: SetBudget) -> Result<(), ApiError>;
+    /// Sets the limits of a run that is not at its end.
+    async fn set_run_budget(&self, actor: &Actor, request: SetRunBudget) -> Result<(), ApiError>;
 
     /// Stored events. With `before` the newest first, with `after` the oldest first.
     async fn events(&self, actor: &Actor, query: EventQuery) -> Result<Page<EventFrame>, ApiError>;

@@ -12,4 +12,5 @@ pub mod not_found;
 pub mod run;
 pub mod runs;
 pub mod settings;
+pub mod usage;
 pub mod workflows;

@@ -19,6 +19,7 @@ mod feed;
 mod focus;
 mod graph;
 mod header;
+mod held;
 mod input;
 mod keys;
 mod outcome;

@@ -10,6 +10,7 @@
 
 mod output;
 mod prompt;
+mod quote;
 pub mod tools;
 mod turn;
 

@@ -7,6 +7,7 @@ mod batches;
 mod control;
 mod known;
 mod messages;
+mod money;
 mod providers;
 mod runs;
 mod storage;
@@ -16,9 +17,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, Catalogue, EventQuery, FoundServer,
-        GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo, Quota, RetryRun,
-        RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun, Storage, VersionInfo,
+        Accepted, Actor, AgentDetail, AgentMessage, BudgetState, Catalogue, EventQuery,
+        FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, SetBudget, SetRunBudget,
+        StartRun, Storage, UsageOverview, UsageQuery, UsageRange, UsageRow, VersionInfo,
         WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     backend::Backend,
@@ -27,6 +29,7 @@ use app::{
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, AgentSpec},
+    budget::Scope,
     frame::{Delta, EventFrame, Metrics},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
@@ -137,14 +140,15 @@ fn rejected(rejection: &Rejection) -> ApiError {
         }
         Rejection::Contradiction(_) => (ErrorKind::Internal, "internal"),
         Rejection::NoSuchTask(_) => (ErrorKind::NotFound, rejection.code()),
-        Rejection::NoSuchNode(_) | Rejection::NoSuchAnswer { .. } | Rejection::MessageSize(_) => {
-            (ErrorKind::Invalid, rejection.code())
-        }
+        Rejection::NoSuchNode(_)
+        | Rejection::NoSuchAnswer { .. }
+        | Rejection::BadBudget(_)
+        | Rejection::MessageSize(_) => (ErrorKind::Invalid, rejection.code()),
         Rejection::NameTaken(_)
         | Rejection::IllegalMove(_)
         | Rejection::AttemptOver(_)
         | Rejection::TooManyAgents(_)
-        | Rejection::BudgetSpent(_)
+        | Rejection::CallRefused(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)
         | Rejection::NothingToRetry
@@ -359,6 +363,34 @@ impl Backend for Product {
 
     async fn send_message(&self, actor: &Actor, to: AgentId, text: String) -> Result<(), ApiError> {
         self.write_to(actor, to, text).await
+    }
+
+    async fn usage(&self, _actor: &Actor, query: UsageQuery) -> Result<Vec<UsageRow>, ApiError> {
+        self.store.usage(&query).await.map_err(broken)
+    }
+
+    async fn usage_overview(
+        &self,
+        _actor: &Actor,
+        range: UsageRange,
+    ) -> Result<UsageOverview, ApiError> {
+        self.read_usage(range).await
+    }
+
+    async fn budgets(&self, _actor: &Actor) -> Result<Vec<BudgetState>, ApiError> {
+        self.read_budgets().await
+    }
+
+    async fn budget_of(&self, _actor: &Actor, scope: Scope) -> Result<BudgetState, ApiError> {
+        self.read_budget(scope).await
+    }
+
+    async fn set_budget(&self, actor: &Actor, request: SetBudget) -> Result<(), ApiError> {
+        self.limit(actor, request).await
+    }
+
+    async fn set_run_budget(&self, actor: &Actor, request: SetRunBudget) -> Result<(), ApiError> {
+        self.limit_run(actor, request).await
     }
 
     async fn events(

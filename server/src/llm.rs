@@ -26,7 +26,7 @@ mod wire;
 pub use domain::run::{CostIs, FinishReason, ToolCall};
 use domain::{graph::Preferences, money::MicroUsd};
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::BoxFuture,
     stream::{self, BoxStream},
 };
@@ -35,6 +35,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
+    cost::Prices,
     error::{LlmError, Patience},
     key::ApiKey,
     providers::{Origin, Providers, Resolved},
@@ -62,6 +63,27 @@ pub trait Llm: Send + Sync {
 
     /// What people may know about it.
     fn about(&self) -> ProviderInfo;
+
+    /// What a model costs by list, for budgets. Whoever rehearses, or serves one's own models, charges
+    /// nothing; of the others nobody knows, unless they say.
+    fn price(&self, _model: &str) -> BoxFuture<'static, ListPrice> {
+        let price = match self.about().kind {
+            ProviderKind::Compatible | ProviderKind::Rehearsal => ListPrice::Free,
+            ProviderKind::Openrouter | ProviderKind::Openai => ListPrice::Unknown,
+        };
+        std::future::ready(price).boxed()
+    }
+}
+
+/// What a model costs by list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListPrice {
+    /// Nothing.
+    Free,
+    /// This much a million tokens.
+    Known(Prices),
+    /// Its provider charges, and does not say how much.
+    Unknown,
 }
 
 /// One model call.
@@ -173,6 +195,10 @@ pub struct Usage {
     pub prompt_tokens: Option<u64>,
     /// Tokens written, reasoning included.
     pub completion_tokens: Option<u64>,
+    /// Of those read the ones that the provider had kept from before.
+    pub cached_tokens: Option<u64>,
+    /// Of those written the ones that were thought.
+    pub reasoning_tokens: Option<u64>,
 }
 
 /// A model on offer.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
-use domain::{frame::Metrics, id::WorkflowId, run::input::Input, troupe::Limits};
+use domain::{budget::day_of, frame::Metrics, id::WorkflowId, run::input::Input, troupe::Limits};
 use leptos::config::{Env, LeptosOptions};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -179,7 +179,8 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         Data::Temporary => Marker::default(),
     };
     let version = env!("CARGO_PKG_VERSION");
-    let recovered = recover(&*store, settings.limits, version, &mut marker).await?;
+    let today = day_of(clock.now());
+    let recovered = recover(&*store, settings.limits, version, &mut marker, today).await?;
     if let [(run, reason), others @ ..] = recovered.left_out.as_slice() {
         let more = match others.len() {
             0 => String::new(),

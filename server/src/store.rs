@@ -11,11 +11,13 @@ pub mod upkeep;
 use std::path::Path;
 
 use app::api::dto::{
-    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    BudgetState, EventQuery, Page, PersonWait, RunQuery, RunSummary, UsageQuery, UsageRow,
+    VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
     agent::Agent,
+    budget::{Amount, Period, Scope},
     event::Event,
     frame::{Delta, EventFrame},
     graph::Drawing,
@@ -74,8 +76,12 @@ pub struct RunRow {
     pub output: Option<String>,
     /// Why it failed, for people.
     pub error: Option<String>,
-    /// Its limit.
+    /// Its limit in money.
     pub budget: Option<MicroUsd>,
+    /// Its limit in tokens.
+    pub budget_tokens: Option<u64>,
+    /// The limit that a call of it was held back for last (JSON).
+    pub held_by: Option<String>,
     /// What it cost so far.
     pub cost: Option<MicroUsd>,
     /// Tokens read by models.
@@ -123,7 +129,7 @@ pub struct TaskRow {
     pub cost: Option<MicroUsd>,
     /// What people call the step.
     pub title: String,
-    /// `approval`, `timer`, `run` or `provider`, while it waits.
+    /// `approval`, `timer`, `run`, `provider` or `budget`, while it waits.
     pub waiting_for: Option<&'static str>,
     /// Until when it waits at the latest.
     pub waiting_until: Option<Timestamp>,
@@ -221,6 +227,17 @@ pub enum SaveResult {
 pub struct Spent {
     /// Known costs of turns since the given moment.
     pub cost: MicroUsd,
+}
+
+/// What was spent on something that can have a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// On what.
+    pub scope: Scope,
+    /// In all.
+    pub total: Amount,
+    /// On the day that was asked for.
+    pub today: Amount,
 }
 
 /// Why the database did not do it.
@@ -365,6 +382,19 @@ pub trait Store: Send + Sync + 'static {
     /// How many workflows there are or were.
     async fn workflow_count(&self) -> Result<u64, StoreError>;
 
+    /// Sums of what model calls took.
+    async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError>;
+    /// What was spent up to this day on everything that can have a budget, and on the day itself.
+    async fn carried(&self, today: i64) -> Result<Vec<Carried>, StoreError>;
+    /// What was spent on a scope in the period that ends with this day.
+    async fn spent_on(
+        &self,
+        scope: &Scope,
+        period: Period,
+        today: i64,
+    ) -> Result<Amount, StoreError>;
+    /// Every budget that was set, with what is used of it on this day.
+    async fn budgets(&self, today: i64) -> Result<Vec<BudgetState>, StoreError>;
     /// Known costs of turns that ended since the hour began that `since` lies in: costs are summed by
     /// the hour, so this takes the same time however long the log is.
     async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError>;

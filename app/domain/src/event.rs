@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     agent::AgentEvent,
+    budget::{Budget, Notice, Scope},
     frame::EventFrame,
     id::{AgentId, RunId, TaskName, WorkflowId},
     run::{RunEvent, TaskEvent},
@@ -81,6 +82,20 @@ pub enum SystemEvent {
         /// What happened, what it means, what to do.
         message: String,
     },
+    /// A person set the budget of a workflow, an agent, a provider or the day, or took it away.
+    #[serde(rename = "budget.set")]
+    BudgetSet {
+        /// What is limited.
+        #[serde(flatten)]
+        scope: Scope,
+        /// The limit; `None`: there is none any more.
+        budget: Option<Budget>,
+        /// Who.
+        by: String,
+    },
+    /// Four fifths of such a budget are spent.
+    #[serde(rename = "budget.warned")]
+    BudgetWarned(Notice),
     /// The part works again.
     #[serde(rename = "system.recovered")]
     Recovered {
@@ -178,11 +193,15 @@ impl Fact {
         match self {
             Fact::Run { event, .. } => match event {
                 RunEvent::Failed { .. } => EventSeverity::Error,
-                RunEvent::Cancelled { .. } => EventSeverity::Warning,
+                RunEvent::Cancelled { .. }
+                | RunEvent::BudgetWarned(_)
+                | RunEvent::BudgetExceeded(_) => EventSeverity::Warning,
                 RunEvent::Queued { .. }
                 | RunEvent::Started {}
                 | RunEvent::Paused { .. }
                 | RunEvent::Resumed { .. }
+                | RunEvent::BudgetSet { .. }
+                | RunEvent::ChildEnded { .. }
                 | RunEvent::Completed { .. } => EventSeverity::Info,
             },
             Fact::Task { event, .. } => match event {
@@ -218,8 +237,11 @@ impl Fact {
             },
             Fact::System(event) => match event {
                 SystemEvent::Degraded { .. } => EventSeverity::Error,
-                SystemEvent::ProviderUnhealthy { .. } => EventSeverity::Warning,
+                SystemEvent::ProviderUnhealthy { .. } | SystemEvent::BudgetWarned(_) => {
+                    EventSeverity::Warning
+                }
                 SystemEvent::Started { .. }
+                | SystemEvent::BudgetSet { .. }
                 | SystemEvent::Recovered { .. }
                 | SystemEvent::ProviderRecovered { .. } => EventSeverity::Info,
             },

@@ -12,6 +12,7 @@
 
 pub mod agent;
 pub mod breaker;
+pub mod budget;
 pub mod dispatch;
 pub mod event;
 pub mod expression;

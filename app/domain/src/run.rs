@@ -25,6 +25,7 @@ pub use self::{
     },
 };
 use crate::{
+    budget::{Amount, Budget, Notice, OnBudget, Period},
     id::{RunId, TaskName, WorkflowId},
     money::MicroUsd,
     time::Timestamp,
@@ -45,8 +46,14 @@ pub struct Run {
     pub input: Value,
     /// Who started it.
     pub started_by: String,
-    /// The run stops before the next model call once it has spent this.
+    /// No call is made with which it could cost more than this, its child runs included.
     pub budget_usd: Option<MicroUsd>,
+    /// The same in tokens.
+    pub budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass a limit.
+    pub on_budget: OnBudget,
+    /// The limit that a call was held back for last; it stands while a task waits for it.
+    pub held_by: Option<Notice>,
     /// Where it stands.
     pub state: RunState,
     /// When it was accepted.
@@ -88,12 +95,35 @@ pub struct Parent {
 pub struct Totals {
     /// What it cost; `None` when no turn knows.
     pub cost_usd: Option<MicroUsd>,
+    /// What budgets count besides, for calls of unknown cost.
+    pub assumed_usd: MicroUsd,
     /// Tokens of all turns.
     pub tokens: Tokens,
+    /// Model calls that came to their end.
+    pub calls: u64,
+    /// Those of them whose cost nobody knows.
+    pub calls_unknown: u64,
+    /// Whether part of the cost is computed from list prices.
+    pub estimated: bool,
+    /// What child runs cost that came to their end; not part of the sums above.
+    pub children: ChildTotals,
     /// Tasks to which nothing can happen any more.
     pub settled: u32,
     /// Whether any of its text is simulated.
     pub simulated: bool,
+}
+
+/// Sums over child runs that came to their end, with all below them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChildTotals {
+    /// How many there were.
+    pub runs: u32,
+    /// What they cost; `None` when nobody knows.
+    pub cost_usd: Option<MicroUsd>,
+    /// What budgets count besides.
+    pub assumed_usd: MicroUsd,
+    /// Their tokens.
+    pub tokens: Tokens,
 }
 
 /// Where a run stands.
@@ -227,11 +257,63 @@ fn add_known(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 impl Totals {
     /// Takes in what a model call brought.
     pub(crate) fn add(&mut self, turn: &TurnRecord) {
-        if let Some(cost) = turn.cost_usd {
-            self.cost_usd = Some(self.cost_usd.unwrap_or_default() + cost);
+        self.calls += 1;
+        self.calls_unknown += u64::from(turn.cost_usd.is_none() && !turn.simulated);
+        self.estimated |= turn.cost_is == CostIs::Estimated;
+        match turn.cost_usd {
+            Some(cost) => self.cost_usd = add_cost(self.cost_usd, Some(cost)),
+            None => self.assumed_usd = self.assumed_usd + turn.assumed_usd.unwrap_or_default(),
         }
-        self.tokens.prompt = add_known(self.tokens.prompt, turn.prompt_tokens);
-        self.tokens.completion = add_known(self.tokens.completion, turn.completion_tokens);
+        self.tokens = self.tokens.plus(Tokens {
+            prompt: turn.prompt_tokens,
+            completion: turn.completion_tokens,
+        });
+    }
+
+    /// What budgets count, child runs included.
+    pub fn spent(&self) -> Amount {
+        let ChildTotals {
+            cost_usd,
+            assumed_usd,
+            tokens,
+            ..
+        } = self.children;
+        let usd = |cost: Option<MicroUsd>, assumed| cost.unwrap_or_default() + assumed;
+        Amount {
+            usd: usd(self.cost_usd, self.assumed_usd) + usd(cost_usd, assumed_usd),
+            tokens: self.tokens.all().saturating_add(tokens.all()),
+        }
+    }
+
+    /// What it cost with its child runs; `None` when nobody knows.
+    pub fn cost_with_children(&self) -> Option<MicroUsd> {
+        add_cost(self.cost_usd, self.children.cost_usd)
+    }
+}
+
+impl Tokens {
+    /// The sum of what is known.
+    pub fn plus(self, more: Self) -> Self {
+        Self {
+            prompt: add_known(self.prompt, more.prompt),
+            completion: add_known(self.completion, more.completion),
+        }
+    }
+
+    /// Read and written together, as far as known.
+    pub fn all(self) -> u64 {
+        let Self { prompt, completion } = self;
+        prompt
+            .unwrap_or_default()
+            .saturating_add(completion.unwrap_or_default())
+    }
+}
+
+/// The sum of what is known.
+pub(crate) fn add_cost(sum: Option<MicroUsd>, more: Option<MicroUsd>) -> Option<MicroUsd> {
+    match (sum, more) {
+        (Some(sum), Some(more)) => Some(sum + more),
+        (known, None) | (None, known) => known,
     }
 }
 
@@ -244,6 +326,17 @@ impl Run {
     /// Tokens so far.
     pub fn tokens(&self) -> Tokens {
         self.totals.tokens
+    }
+
+    /// Its limits, if it has any.
+    pub fn budget(&self) -> Option<Budget> {
+        let budget = Budget {
+            usd: self.budget_usd,
+            tokens: self.budget_tokens,
+            period: Period::Total,
+            on_budget: self.on_budget,
+        };
+        budget.is_some().then_some(budget)
     }
 
     /// Whether any of its text is simulated.

@@ -7,6 +7,7 @@ mod calls;
 mod doors;
 mod load;
 mod mail;
+mod money;
 mod outcome;
 mod pass;
 mod recover;
@@ -14,9 +15,10 @@ mod runs;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use self::{doors::Doors, load::Load};
+use self::{doors::Doors, load::Load, money::Held};
 use crate::{
     agent::{Agent, AgentEvent, Phase},
+    budget::{Ledger, Scope},
     dispatch::Roster,
     event::{Event, Fact, SystemEvent},
     frame::{AgentCounts, Unhealthy},
@@ -85,6 +87,10 @@ pub struct Troupe {
     load: Load,
     /// Which models may be called now.
     doors: Doors,
+    /// What is spent and reserved.
+    ledger: Ledger,
+    /// Attempts that wait for room in a budget.
+    held: Held,
     /// Runs that have ready tasks, in the order in which they are served.
     turn: VecDeque<RunId>,
     /// The same runs, for a quick look.
@@ -114,6 +120,8 @@ impl Troupe {
             roster: Roster::default(),
             load: Load::default(),
             doors: Doors::default(),
+            ledger: Ledger::default(),
+            held: Held::default(),
             turn: VecDeque::new(),
             in_turn: HashSet::new(),
             ended_again: HashMap::new(),
@@ -146,6 +154,7 @@ impl Troupe {
     /// Takes in a run that was replayed; follow with `Input::Recovered`.
     pub fn adopt_run(&mut self, run: LiveRun) {
         let id = run.run.id;
+        self.carry_run(&run);
         for provider in run.load() {
             self.load.add(run.run.workflow_id, provider);
         }
@@ -156,6 +165,7 @@ impl Troupe {
     /// Forgets runs and agents that are at their end; the log keeps them.
     pub fn forget_ended(&mut self, ended_runs: &[RunId], gone_agents: &[AgentId]) {
         for id in ended_runs {
+            self.ledger.forget(&Scope::Run(*id));
             if let Some(live) = self.runs.remove(id)
                 && let Some(seq) = self.ended_again.get_mut(id)
             {
@@ -163,6 +173,7 @@ impl Troupe {
             }
         }
         for id in gone_agents {
+            self.ledger.forget(&Scope::Agent(*id));
             self.roster.leave(*id);
             let gone = self.agents.remove(id);
             if let Some(agent) = &gone {
@@ -218,8 +229,8 @@ impl Troupe {
         }
     }
 
-    /// Decides what an input leads to. A rejection changed nothing, but for a spent budget, which
-    /// also fails the attempt that asked.
+    /// Decides what an input leads to. A rejection changed nothing, but for a call that is refused:
+    /// its task then waits, or its attempt failed.
     pub fn handle(
         &mut self,
         input: Input,
@@ -272,6 +283,10 @@ impl Troupe {
                 self.queue(run);
                 Ok(())
             }
+            Command::SetRunBudget { run, budget } => {
+                self.with_run(run, now, step, |live, pen| live.set_budget(pen, by, budget))
+            }
+            Command::SetBudget { scope, budget } => self.set_budget(by, scope, budget, now, step),
             Command::RetryRun(retry) => self.retry_run(by, *retry, now, step),
             Command::Answer(given) => self.with_run(given.run, now, step, |live, pen| {
                 live.answer(pen, by, &given)
@@ -345,6 +360,7 @@ impl Troupe {
             orphans: Vec::new(),
             done: Done::default(),
         };
+        let before = pen.events.len();
         let decided = decide(live, &mut pen);
         let Pen {
             freed,
@@ -369,6 +385,7 @@ impl Troupe {
         if ready {
             self.queue(id);
         }
+        self.keep_books(before, now, step)?;
         for (agent, key, cost_usd) in freed {
             if !self.doors.is_quiet() {
                 self.doors.left(&key);

@@ -3,11 +3,13 @@
 
 mod asked;
 mod found;
+mod money;
 mod providers;
 mod storage;
 
 use domain::{
     agent::Agent,
+    budget::OnBudget,
     frame::{Delta, EventFrame, Metrics},
     graph::{Drawing, Problem},
     id::{AgentId, RunId, TaskName, WorkflowId},
@@ -22,6 +24,10 @@ use serde_json::Value;
 pub use self::{
     asked::{GivenAnswer, RetryRun, RunNode},
     found::{AgentQuery, AgentsFound},
+    money::{
+        BudgetState, SetBudget, SetRunBudget, UsageBy, UsageOverview, UsageQuery, UsageRange,
+        UsageRow, UsageSums,
+    },
     providers::{
         Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, Quota,
         WrittenKey,
@@ -145,9 +151,15 @@ pub struct StartRun {
     /// An object with a value for each input.
     #[serde(default)]
     pub input: Value,
-    /// The run stops before the next model call once it has spent this.
+    /// No call is made with which the run could cost more than this.
     #[serde(default)]
     pub budget_usd: Option<MicroUsd>,
+    /// The same in tokens.
+    #[serde(default)]
+    pub budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass a limit.
+    #[serde(default)]
+    pub on_budget: OnBudget,
     /// A start with the same key is the same start.
     #[serde(default)]
     pub idempotency_key: Option<String>,
@@ -283,7 +295,8 @@ pub struct PersonWait {
     pub task: TaskName,
     /// What people call the step.
     pub title: String,
-    /// `waiting` for an approval, `unknown` for an end that nobody knows.
+    /// `waiting` for an approval, `unknown` for an end that nobody knows, `budget` for a limit that a
+    /// call could pass (one task stands for all of its run).
     pub status: String,
     /// What is asked; `None` for an unknown end.
     pub message: Option<String>,

@@ -8,6 +8,10 @@ use domain::{
     run::{RunEvent, SkipReason, TaskEvent, Waiting},
 };
 
+mod money_line;
+
+pub use self::money_line::limit as limit_words;
+
 use crate::words;
 
 /// What happened, in one short sentence without its time. `who` is what the agent is called.
@@ -70,6 +74,10 @@ fn say_run(event: &RunEvent) -> String {
             None => format!("Run failed: {}", words::short(&error.error.message, 120)),
         },
         RunEvent::Cancelled { by } => format!("Run cancelled by {by}"),
+        RunEvent::BudgetSet { .. }
+        | RunEvent::BudgetWarned(_)
+        | RunEvent::BudgetExceeded(_)
+        | RunEvent::ChildEnded { .. } => money_line::of_run(event),
     }
 }
 
@@ -148,6 +156,10 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
             reason: Waiting::Provider,
             ..
         } => format!("{task} waits for its provider"),
+        TaskEvent::Waiting {
+            reason: Waiting::Budget,
+            ..
+        } => format!("{task} waits for room in a budget"),
         TaskEvent::Answered { by, port, .. } => format!("{task} answered by {by}: {port}"),
         TaskEvent::Unknown { error, .. } => format!(
             "{task} was cut off, nobody knows how far it came: {}",
@@ -254,5 +266,9 @@ fn say_system(event: &SystemEvent) -> String {
         SystemEvent::ProviderRecovered { provider, model } => {
             format!("{provider}:{model} answers again")
         }
+        SystemEvent::BudgetSet { scope, budget, by } => {
+            money_line::set(&scope.words(), budget.as_ref(), by)
+        }
+        SystemEvent::BudgetWarned(notice) => money_line::warned(notice),
     }
 }

@@ -15,6 +15,8 @@ pub enum Glyph {
     Agents,
     /// Events.
     Events,
+    /// What was spent.
+    Usage,
     /// Settings.
     Settings,
     /// Look for something.
@@ -104,6 +106,7 @@ impl Glyph {
                 "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM3 20c.4-3.6 2.6-5.5 6-5.5s5.600 1.900 6 5.500M15.500 4.300a3.500 3.500 0 0 1 0 6.400M17.500 14.900c2 .700 3.200 2.400 3.500 5.100"
             }
             Glyph::Events => "M5 6h.01M5 12h.01M5 18h.01M9 6h11M9 12h11M9 18h11",
+            Glyph::Usage => "M5 20v-7M12 20V5M19 20v-10M3 20h18",
             Glyph::Settings => "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.500v5M9 14.500v5",
             Glyph::Search => "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l4.500 4.500",
             Glyph::Plus => "M12 5v14M5 12h14",

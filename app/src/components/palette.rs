@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_begins_with_the_words_comes_first() {
-        check("e", &["Events", "Home", "Agents", "Settings"]);
+        check("e", &["Events", "Home", "Agents", "Usage", "Settings"]);
         check("wor", &["Workflows"]);
         check("g w", &["Workflows"]);
         check("nothing like it", &[]);

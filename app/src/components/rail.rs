@@ -5,12 +5,13 @@ use leptos_router::components::A;
 
 use super::icon::{Glyph, Icon};
 
-const PAGES: [(&str, &str, Glyph); 6] = [
+const PAGES: [(&str, &str, Glyph); 7] = [
     ("/", "Home", Glyph::Home),
     ("/workflows", "Workflows", Glyph::Workflow),
     ("/runs", "Runs", Glyph::Play),
     ("/agents", "Agents", Glyph::Agents),
     ("/events", "Events", Glyph::Events),
+    ("/usage", "Usage", Glyph::Usage),
     ("/settings", "Settings", Glyph::Settings),
 ];
 

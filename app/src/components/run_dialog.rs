@@ -1,6 +1,7 @@
 //! Starting a run by hand: a form made from the workflow's inputs.
 
 use domain::{
+    budget::{Budget, OnBudget, Period},
     graph::{InputSpec, drawing::InputType},
     id::WorkflowId,
 };
@@ -8,6 +9,7 @@ use leptos::{ev::SubmitEvent, prelude::*};
 use serde_json::{Map, Number, Value};
 
 use super::{
+    budget_form,
     button::{Button, ButtonLook},
     dialog::Dialog,
     error_view::ErrorView,
@@ -95,6 +97,10 @@ pub fn RunDialog(
     }
 }
 
+fn read_budget(usd: &str, tokens: &str) -> Result<Budget, (Option<String>, Option<String>)> {
+    budget_form::read(usd, tokens, Period::Total, OnBudget::Wait)
+}
+
 #[component]
 fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
     let texts: Vec<RwSignal<String>> = inputs
@@ -103,6 +109,8 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
         .collect();
     let wrong = RwSignal::new(Vec::<(String, String)>::new());
     let starting = start_action();
+    let (usd, tokens) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let wrong_budget = RwSignal::new((None::<String>, None::<String>));
     let fields = inputs
         .iter()
         .zip(&texts)
@@ -113,18 +121,32 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         let texts: Vec<String> = texts.iter().map(RwSignal::get_untracked).collect();
-        match read_inputs(&inputs, &texts) {
-            Ok(input) => {
+        let limit = read_budget(&usd.get_untracked(), &tokens.get_untracked());
+        match (read_inputs(&inputs, &texts), limit) {
+            (Ok(input), Ok(budget)) => {
                 wrong.set(Vec::new());
-                starting.dispatch((workflow, input));
+                wrong_budget.set((None, None));
+                starting.dispatch((workflow, input, budget));
             }
-            Err(problems) => wrong.set(problems),
+            (input, limit) => {
+                wrong.set(input.err().unwrap_or_default());
+                wrong_budget.set(limit.err().unwrap_or_default());
+            }
         }
     };
     view! {
         <form class="form" on:submit=submit>
             {nothing.then(|| view! { <p class="muted">"This workflow asks for no input."</p> })}
             {fields}
+            <details class="run-budget">
+                <summary>"Budget"</summary>
+                <Field id="run-usd" label="Dollars at most" help="Before a call that could cost more, the run waits for you. Empty: no limit." error=Signal::derive(move || wrong_budget.get().0)>
+                    <input id="run-usd" aria-describedby="run-usd-help" type="text" inputmode="decimal" bind:value=usd/>
+                </Field>
+                <Field id="run-tokens" label="Tokens at most" help="Read and written together. Empty: no limit." error=Signal::derive(move || wrong_budget.get().1)>
+                    <input id="run-tokens" aria-describedby="run-tokens-help" type="text" inputmode="numeric" bind:value=tokens/>
+                </Field>
+            </details>
             {move || starting.value().get().and_then(Result::err).map(|error| view! { <ErrorView error/> })}
             <div class="form-actions">
                 <Button look=ButtonLook::Primary icon=Glyph::Play submit=true busy=starting.pending()>"Run"</Button>
@@ -184,21 +206,25 @@ fn InputField(
 }
 
 /// Starts a run and goes to it. Also for the places that start a workflow with one press.
-pub fn start_action() -> Action<(WorkflowId, Value), Result<(), ApiError>> {
+pub fn start_action() -> Action<(WorkflowId, Value, Budget), Result<(), ApiError>> {
     let to = use_go_to();
-    Action::new(move |(workflow, input): &(WorkflowId, Value)| {
-        let request = dto::StartRun {
-            workflow: *workflow,
-            input: input.clone(),
-            budget_usd: None,
-            idempotency_key: None,
-        };
-        async move {
-            let accepted = api::start_run(request).await?;
-            to.go(format!("/runs/{}", accepted.id));
-            Ok(())
-        }
-    })
+    Action::new(
+        move |(workflow, input, budget): &(WorkflowId, Value, Budget)| {
+            let request = dto::StartRun {
+                workflow: *workflow,
+                input: input.clone(),
+                budget_usd: budget.usd,
+                budget_tokens: budget.tokens,
+                on_budget: budget.on_budget,
+                idempotency_key: None,
+            };
+            async move {
+                let accepted = api::start_run(request).await?;
+                to.go(format!("/runs/{}", accepted.id));
+                Ok(())
+            }
+        },
+    )
 }
 
 #[cfg(test)]

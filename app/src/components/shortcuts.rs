@@ -31,16 +31,17 @@ pub fn use_shortcuts() -> Shortcuts {
 }
 
 /// `g` then a letter goes to a page.
-pub const GO_TO: [(&str, &str, &str); 6] = [
+pub const GO_TO: [(&str, &str, &str); 7] = [
     ("h", "/", "Home"),
     ("w", "/workflows", "Workflows"),
     ("r", "/runs", "Runs"),
     ("a", "/agents", "Agents"),
     ("e", "/events", "Events"),
+    ("u", "/usage", "Usage"),
     ("s", "/settings", "Settings"),
 ];
 
-const EVERYWHERE: [Shortcut; 11] = [
+const EVERYWHERE: [Shortcut; 12] = [
     Shortcut {
         keys: "Ctrl K",
         does: "Go to or start anything",
@@ -74,6 +75,11 @@ const EVERYWHERE: [Shortcut; 11] = [
     Shortcut {
         keys: "g e",
         does: "Events",
+        group: "Everywhere",
+    },
+    Shortcut {
+        keys: "g u",
+        does: "Usage",
         group: "Everywhere",
     },
     Shortcut {

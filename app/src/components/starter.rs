@@ -1,6 +1,7 @@
 //! Starting a workflow from wherever it is named: at once where it can go with its defaults, else after
 //! asking for its inputs.
 
+use domain::budget::Budget;
 use domain::{graph::InputSpec, id::WorkflowId};
 use leptos::prelude::*;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub struct Starter {
     chosen: RwSignal<Option<Chosen>>,
     open: RwSignal<bool>,
     look: Action<(WorkflowId, bool), ()>,
-    start: Action<(WorkflowId, Value), Result<(), ApiError>>,
+    start: Action<(WorkflowId, Value, Budget), Result<(), ApiError>>,
 }
 
 /// Makes a starter for this page.
@@ -48,7 +49,7 @@ pub fn use_starter() -> Starter {
                         .iter()
                         .any(|input| input.required && input.default.is_none());
                     if inputs.is_empty() || !(ask || needs) {
-                        start.dispatch((id, json!({})));
+                        start.dispatch((id, json!({}), Budget::default()));
                     } else {
                         chosen.set(Some(Chosen {
                             id,

@@ -42,6 +42,7 @@ fn section(path: &str) -> (&'static str, &'static str) {
         "runs" => ("/runs", "Runs"),
         "agents" => ("/agents", "Agents"),
         "events" => ("/events", "Events"),
+        "usage" => ("/usage", "Usage"),
         "settings" => ("/settings", "Settings"),
         _ => ("/", "Troupe"),
     }

@@ -2,6 +2,7 @@
 
 use domain::{
     agent::{Agent, AgentEvent, AgentState, Phase},
+    budget::Scope,
     event::{Event, Fact},
     id::AgentId,
     message::Sender,
@@ -19,6 +20,7 @@ use crate::{
         agent_names::use_agent_names,
         agent_row::AgentMoves,
         agent_words::doing,
+        budget_panel::BudgetPanel,
         conversation::{Conversation, WriteTo},
         event_list::EventList,
         top_bar::set_crumb,
@@ -107,10 +109,13 @@ fn AgentView(detail: Signal<AgentDetail>) -> impl IntoView {
                 </div>
             </header>
             <div class="agent-columns">
+                <div class="agent-side">
                 <section class="panel" aria-labelledby="agent-facts">
                     <header class="panel-head"><h2 id="agent-facts">"What it is"</h2></header>
                     <Facts agent workspace=Signal::derive(move || detail.read().workspace_path.clone())/>
                 </section>
+                <BudgetPanel scope=Scope::Agent(id)/>
+                </div>
                 <div class="agent-main">
                     <Now agent/>
                     <Held agent/>

@@ -32,6 +32,10 @@ fn is_relevant(event: &Event) -> bool {
             | RunEvent::Completed { .. }
             | RunEvent::Failed { .. }
             | RunEvent::Cancelled { .. } => true,
+            RunEvent::BudgetSet { .. }
+            | RunEvent::BudgetWarned(_)
+            | RunEvent::BudgetExceeded(_)
+            | RunEvent::ChildEnded { .. } => false,
         },
         Fact::Task { .. } | Fact::Agent { .. } | Fact::System(_) => false,
     }

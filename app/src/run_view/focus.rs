@@ -42,7 +42,8 @@ pub fn asks(state: &TaskState) -> bool {
     match state {
         TaskState::Waiting { reason, .. } => match reason {
             Waiting::Approval => true,
-            Waiting::Timer | Waiting::Run | Waiting::Provider => false,
+            // Of budgets people are told at the head of the page, once for all tasks.
+            Waiting::Timer | Waiting::Run | Waiting::Provider | Waiting::Budget => false,
         },
         TaskState::Unknown { .. } => true,
         TaskState::Blocked

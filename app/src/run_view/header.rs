@@ -4,11 +4,15 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
-    components::{Badge, Button, ButtonLook, CopyId, RelativeTime, StatusBadge},
+    components::{
+        Badge, Button, ButtonLook, CopyId, RelativeTime, StatusBadge, event_line::limit_words,
+    },
     run_view::{
         bars,
         controls::Controls,
-        focus, said,
+        focus,
+        held::HeldBack,
+        said,
         selection::{Selection, escape},
         watch::Watch,
     },
@@ -32,6 +36,7 @@ pub fn Header(watch: Watch, selection: Selection) -> impl IntoView {
             </div>
             <Figures watch/>
             <Asking watch selection/>
+            <HeldBack watch/>
             <Controls watch selection/>
         </header>
     }
@@ -65,6 +70,7 @@ fn Figures(watch: Watch) -> impl IntoView {
                 <dt>"Cost"</dt>
                 <dd class="number" title=move || exact_cost.get().map(|cost| format!("${cost}"))>{cost}</dd>
             </div>
+            <Money watch/>
             <div>
                 <dt>"Started"</dt>
                 <dd>"by " {by} ", " <RelativeTime at/></dd>
@@ -74,6 +80,33 @@ fn Figures(watch: Watch) -> impl IntoView {
             <div><dt>"Run"</dt><dd><CopyId id=watch.id.to_string()/></dd></div>
         </dl>
     }
+}
+
+/// What belongs to the cost: that of child runs, which is not part of the run's own, and the budget.
+#[component]
+fn Money(watch: Watch) -> impl IntoView {
+    let children = Memo::new(move |_| {
+        watch.whole(|run| {
+            let sums = run.totals.children;
+            (sums.runs > 0).then(|| {
+                let cost = sums
+                    .cost_usd
+                    .map_or_else(|| "unknown".to_owned(), words::money);
+                format!(
+                    "{cost} ({})",
+                    words::plural(sums.runs.into(), "run", "runs")
+                )
+            })
+        })
+    });
+    let budget = Memo::new(move |_| watch.whole(|run| run.budget().as_ref().map(limit_words)));
+    let line = |label: &'static str, text: Memo<Option<String>>| {
+        move || {
+            text.get()
+                .map(|text| view! { <div><dt>{label}</dt><dd class="number">{text}</dd></div> })
+        }
+    };
+    (line("Child runs", children), line("Budget", budget))
 }
 
 /// The run that this one is a part of, or was made from.

@@ -2,7 +2,7 @@
 
 use domain::{
     message::{Message, Sender},
-    run::{FinishReason, ToolCall, ToolOutcome, ToolResult, Turn, TurnRecord},
+    run::{CostIs, FinishReason, ToolCall, ToolOutcome, ToolResult, Turn, TurnRecord},
 };
 use leptos::prelude::*;
 
@@ -75,6 +75,13 @@ fn TurnHead(turn: Memo<Option<Turn>>, number: u32) -> impl IntoView {
                 .map(figures)
         })
     });
+    let details = move || {
+        turn.with(|turn| {
+            turn.as_ref()
+                .and_then(|turn| turn.done.as_ref())
+                .map(in_detail)
+        })
+    };
     view! {
         <header class="turn-head">
             <h3>{format!("Turn {number}")}</h3>
@@ -82,7 +89,7 @@ fn TurnHead(turn: Memo<Option<Turn>>, number: u32) -> impl IntoView {
             <Show when=move || simulated.get()>
                 <Badge status="simulated">"Simulated"</Badge>
             </Show>
-            <span class="turn-figures number">{figures}</span>
+            <span class="turn-figures number" title=details>{figures}</span>
         </header>
     }
 }
@@ -108,17 +115,56 @@ fn Mail(turn: Memo<Option<Turn>>) -> impl IntoView {
     move || messages.get().into_iter().map(message).collect_view()
 }
 
+/// All that is known about what a call took, one thing a line.
+fn in_detail(record: &TurnRecord) -> String {
+    let count = |label: &str, number: Option<u64>| {
+        number.map(|number| format!("{label}: {}", words::count(number)))
+    };
+    let first = record
+        .first_token_ms
+        .map(|ms| format!("First text after: {}", words::duration(ms)));
+    let assumed = record
+        .assumed_usd
+        .map(|usd| format!("Budgets count for it: {}", words::money(usd)));
+    let call = record.generation_id.as_ref();
+    [
+        Some(format!(
+            "Whole call: {}",
+            words::duration(record.duration_ms)
+        )),
+        first,
+        count("Tokens read", record.prompt_tokens),
+        count("of these cached", record.cached_tokens),
+        count("Tokens written", record.completion_tokens),
+        count("of these thought", record.reasoning_tokens),
+        assumed,
+        call.map(|id| format!("Call: {id}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join("\n")
+}
+
 /// `2.1 s · 240 tokens · $0.0042`
 fn figures(record: &TurnRecord) -> String {
     let tokens = domain::run::Tokens {
         prompt: record.prompt_tokens,
         completion: record.completion_tokens,
     };
-    let cost = record.cost_usd.filter(|cost| cost.0 > 0).map(words::money);
+    let cost = record.cost_usd.filter(|cost| cost.0 > 0).map(|cost| {
+        let cost = words::money(cost);
+        match record.cost_is {
+            CostIs::Charged | CostIs::Unknown => cost,
+            CostIs::Estimated => format!("{cost} estimated"),
+        }
+    });
+    let unknown = (record.cost_usd.is_none()).then(|| "cost unknown".to_owned());
     [
         Some(words::duration(record.duration_ms)),
         said::tokens(tokens),
         cost,
+        unknown,
     ]
     .into_iter()
     .flatten()

@@ -29,6 +29,10 @@ pub fn sentence(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Tim
             format!("Waits for the end of its child run, for {left} more at most.")
         }
         (Waiting::Run, None) => "Waits for the end of its child run.".to_owned(),
+        (Waiting::Budget, Some(left)) => {
+            format!("Waits for room in a budget; there is new room in {left}.")
+        }
+        (Waiting::Budget, None) => "Waits for room in a budget.".to_owned(),
     }
 }
 
@@ -42,6 +46,7 @@ pub fn short(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Timest
         (Waiting::Approval, Some(left)) => format!("waits for you, {left} left"),
         (Waiting::Approval, None) => "waits for you".to_owned(),
         (Waiting::Run, Some(_) | None) => "waits for its run".to_owned(),
+        (Waiting::Budget, Some(_) | None) => "waits for budget".to_owned(),
     }
 }
 

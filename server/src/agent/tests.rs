@@ -419,6 +419,7 @@ async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
         number: 1,
         model: "scripted:one".into(),
         simulated: false,
+        reserved: None,
         started_at: domain::time::Timestamp(0),
         done: None,
         tools: Vec::new(),

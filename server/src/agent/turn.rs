@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::{
+    budget::Quote,
     frame::Delta,
     message::Message,
     run::{
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use super::{
     AttemptContext, Over,
     output::Form,
-    prompt,
+    prompt, quote,
     tools::{self, Bench, Tool},
 };
 use crate::{
@@ -230,6 +231,7 @@ impl<'a> Work<'a> {
                 turn: number,
                 model: self.model_name(),
                 simulated: self.simulated,
+                quote: self.quote(&messages).await,
             };
             messages.extend(self.context.desk.report(started).await?);
             let began = Instant::now();
@@ -265,8 +267,13 @@ impl<'a> Work<'a> {
             reasoning_details: answer.reasoning_details,
             prompt_tokens: answer.usage.prompt_tokens,
             completion_tokens: answer.usage.completion_tokens,
+            cached_tokens: answer.usage.cached_tokens,
+            reasoning_tokens: answer.usage.reasoning_tokens,
             cost_usd: answer.cost,
             cost_is: answer.cost_is,
+            // The kernel knows what was set aside.
+            assumed_usd: None,
+            simulated,
             finish_reason: answer.finish,
             generation_id: answer.generation_id,
             first_token_ms,
@@ -282,6 +289,7 @@ impl<'a> Work<'a> {
             number,
             model,
             simulated,
+            reserved: None,
             // Only the log knows the moment, and nobody here asks for it.
             started_at: Timestamp::default(),
             done: Some(record),
@@ -337,14 +345,8 @@ impl<'a> Work<'a> {
         same.map(|model| model.model.clone()).collect()
     }
 
-    /// One call of the model, its text shown as it comes. With it, how long the first text took.
-    async fn call(
-        &self,
-        turn: u32,
-        began: Instant,
-        messages: &[Message],
-    ) -> Result<(Answer, Option<u64>), NoAnswer> {
-        let request = ChatRequest {
+    fn request(&self, turn: u32, messages: &[Message]) -> ChatRequest {
+        ChatRequest {
             model: self.model.model.clone(),
             messages: prompt::messages(self.spec, &self.form, &self.turns, messages),
             tools: self.tools.iter().map(|tool| tool.spec()).collect(),
@@ -357,7 +359,29 @@ impl<'a> Work<'a> {
             },
             preferences: self.spec.preferences.clone(),
             idempotency_key: self.idempotency_key(turn),
-        };
+        }
+    }
+
+    /// What the next call can take at most, for budgets: the dearest of the models that may answer it.
+    /// Messages that wait in the mailbox come on top, and are few.
+    async fn quote(&self, messages: &[Message]) -> Quote {
+        let request = self.request(0, messages);
+        let llm = &self.model.llm;
+        let mut quote = quote::of(&request, llm.price(&request.model).await);
+        for model in &request.models {
+            quote = quote.or_dearer(quote::of(&request, llm.price(model).await));
+        }
+        quote
+    }
+
+    /// One call of the model, its text shown as it comes. With it, how long the first text took.
+    async fn call(
+        &self,
+        turn: u32,
+        began: Instant,
+        messages: &[Message],
+    ) -> Result<(Answer, Option<u64>), NoAnswer> {
+        let request = self.request(turn, messages);
         failpoint::reach("before-call");
         let mut chunks = self.model.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);

@@ -66,6 +66,8 @@ impl Product {
         let given = input.unwrap_or_else(|| fitting(&old.run.input, &workflow));
         let start = input::StartRun {
             budget_usd: old.run.budget_usd,
+            budget_tokens: old.run.budget_tokens,
+            on_budget: old.run.on_budget,
             parent: Some(run),
             seed: seeds,
             ..workflow.start(given)?
@@ -130,6 +132,8 @@ impl Product {
         let start = input::StartRun {
             input: old.run.input.clone(),
             budget_usd: old.run.budget_usd,
+            budget_tokens: old.run.budget_tokens,
+            on_budget: old.run.on_budget,
             parent: Some(run),
             seed: seeds,
             only: Some(node),

@@ -7,6 +7,7 @@ use app::{
     error::{ApiError, ErrorKind},
 };
 use domain::{
+    budget::OnBudget,
     event::{Event, Fact},
     graph::{ValidGraph, check::check},
     id::{RunId, WorkflowId},
@@ -35,7 +36,12 @@ impl Product {
         actor: &Actor,
         request: StartRun,
     ) -> Result<Accepted, ApiError> {
-        let asked = json!({ "input": request.input, "budget_usd": request.budget_usd });
+        // What an older version asked for has the same digest as long as it is the same.
+        let mut asked = json!({ "input": request.input, "budget_usd": request.budget_usd });
+        if request.budget_tokens.is_some() || request.on_budget != OnBudget::Wait {
+            asked["budget_tokens"] = json!(request.budget_tokens);
+            asked["on_budget"] = json!(request.on_budget);
+        }
         let place = request.workflow.to_string();
         let key = start_key(actor, &place, request.idempotency_key.as_deref(), &asked)?;
         if let Some(accepted) = self.known_start(key.as_ref()).await? {
@@ -44,6 +50,8 @@ impl Product {
         let workflow = self.runnable(request.workflow).await?;
         let start = input::StartRun {
             budget_usd: request.budget_usd,
+            budget_tokens: request.budget_tokens,
+            on_budget: request.on_budget,
             ..workflow.start(request.input)?
         };
         self.accept(actor, start, key).await
@@ -184,6 +192,8 @@ impl Runnable {
             graph: Arc::clone(&self.graph),
             input: complete_input(&self.graph.inputs, given).map_err(bad_input)?,
             budget_usd: None,
+            budget_tokens: None,
+            on_budget: OnBudget::Wait,
             parent: None,
             seed: Vec::new(),
             only: None,

@@ -6,9 +6,11 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Context;
 use clap::Args;
 use domain::{
+    budget::OnBudget,
     event::{Event, Fact},
     frame::Frame,
     id::{RunId, TaskName, WorkflowId},
+    money::MicroUsd,
     run::{
         Run, RunEvent, RunState, TaskEvent, Waiting,
         input::{Command, Input, StartRun},
@@ -38,6 +40,12 @@ pub struct RunArgs {
     /// Print one JSON object with status, output, tasks and cost.
     #[arg(long)]
     pub json: bool,
+    /// The run fails before it could cost more than this, in dollars.
+    #[arg(long, value_name = "USD")]
+    pub budget: Option<MicroUsd>,
+    /// The run fails before it could take more tokens than this.
+    #[arg(long, value_name = "TOKENS")]
+    pub budget_tokens: Option<u64>,
     /// Where models are.
     #[command(flatten)]
     pub providers: ProviderArgs,
@@ -103,7 +111,10 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         workflow_name: drawing.name.clone(),
         graph: Arc::clone(&graph),
         input,
-        budget_usd: None,
+        budget_usd: args.budget,
+        budget_tokens: args.budget_tokens,
+        // Nobody could raise it here.
+        on_budget: OnBudget::Fail,
         parent: None,
         seed: Vec::new(),
         only: None,
@@ -200,7 +211,11 @@ async fn follow(
                 RunEvent::Queued { .. }
                 | RunEvent::Started {}
                 | RunEvent::Paused { .. }
-                | RunEvent::Resumed { .. } => {}
+                | RunEvent::Resumed { .. }
+                | RunEvent::BudgetSet { .. }
+                | RunEvent::BudgetWarned(_)
+                | RunEvent::BudgetExceeded(_)
+                | RunEvent::ChildEnded { .. } => {}
             },
             Fact::Task { task, event, .. } => {
                 if !quiet {
@@ -286,7 +301,8 @@ fn print(run: &Run, as_json: bool) -> ExitCode {
             .map(|(name, task)| json!({ "task": name, "status": task.state.name(), "output": task.state.output() }))
             .collect();
         let report = json!({
-            "status": run.state.name(), "output": output, "error": error, "cost_usd": run.cost(),
+            "status": run.state.name(), "output": output, "error": error,
+            "cost_usd": run.totals.cost_with_children(),
             "tokens": { "prompt": tokens.prompt, "completion": tokens.completion },
             "simulated": run.is_simulated(), "tasks": tasks,
         });

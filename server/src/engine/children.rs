@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    budget::OnBudget,
     graph::check::check,
     id::{RunId, WorkflowId},
     run::{
@@ -43,7 +44,10 @@ pub async fn find(store: &dyn Store, spec: ChildSpec) -> Result<StartRun, TaskEr
         workflow_name: stored.drawing.name,
         graph: Arc::new(graph),
         input,
-        budget_usd: spec.budget_usd,
+        // What it may spend is for the runs above it to say: its calls count for them.
+        budget_usd: None,
+        budget_tokens: None,
+        on_budget: OnBudget::Wait,
         parent: None,
         seed: Vec::new(),
         only: None,

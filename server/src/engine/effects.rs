@@ -61,18 +61,27 @@ pub struct Effects {
     running: Running,
     /// Stops all work. Cancelled when nobody holds the hands any more, whatever the reason.
     stop: CancellationToken,
+    /// Pieces of work that were begun so far.
+    begun: u64,
 }
 
 /// Attempts that are under way, each with what stops it.
 #[derive(Clone, Default)]
 struct Running {
-    attempts: Arc<Mutex<HashMap<AttemptKey, CancellationToken>>>,
+    attempts: Arc<Mutex<HashMap<AttemptKey, Token>>>,
     /// Rings when one has ended.
     ended: Arc<Notify>,
 }
 
+/// What stops one piece of work. An attempt that was held may be taken up again before the work of
+/// before has laid down its tools: its number tells them apart.
+struct Token {
+    number: u64,
+    stop: CancellationToken,
+}
+
 impl Running {
-    fn table(&self) -> MutexGuard<'_, HashMap<AttemptKey, CancellationToken>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<AttemptKey, Token>> {
         // Nothing that holds the lock can panic halfway through a change.
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,11 +91,20 @@ impl Running {
 struct Entry {
     running: Running,
     key: AttemptKey,
+    number: u64,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.table().remove(&self.key);
+        {
+            let mut table = self.running.table();
+            if table
+                .get(&self.key)
+                .is_some_and(|token| token.number == self.number)
+            {
+                table.remove(&self.key);
+            }
+        }
         self.running.ended.notify_one();
     }
 }
@@ -104,6 +122,7 @@ impl Effects {
             means,
             running: Running::default(),
             stop: CancellationToken::new(),
+            begun: 0,
         }
     }
 
@@ -215,10 +234,17 @@ impl Effects {
         W: Future<Output = ()> + Send + 'static,
     {
         let stop = self.stop.child_token();
-        self.running.table().insert(key.clone(), stop.clone());
+        self.begun += 1;
+        let number = self.begun;
+        let token = Token {
+            number,
+            stop: stop.clone(),
+        };
+        self.running.table().insert(key.clone(), token);
         let entry = Entry {
             running: self.running.clone(),
             key: key.clone(),
+            number,
         };
         let kernel = self.means.kernel.clone();
         let work = AssertUnwindSafe(work(stop)).catch_unwind();
@@ -248,7 +274,7 @@ impl Effects {
     /// Stops an attempt: closes its connections at once.
     pub fn stop_attempt(&mut self, key: &AttemptKey) {
         if let Some(token) = self.running.table().remove(key) {
-            token.cancel();
+            token.stop.cancel();
         }
     }
 

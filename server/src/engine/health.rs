@@ -90,6 +90,7 @@ mod tests {
             SystemEvent::ProviderUnhealthy { .. } | SystemEvent::ProviderRecovered { .. } => {
                 "of a provider".to_owned()
             }
+            SystemEvent::BudgetSet { .. } | SystemEvent::BudgetWarned(_) => "of money".to_owned(),
         }
     }
 

@@ -52,6 +52,7 @@ pub async fn recover(
     limits: Limits,
     version: &str,
     marker: &mut Marker,
+    today: i64,
 ) -> Result<Recovered, StoreError> {
     match marker.left() {
         Some(run) => {
@@ -63,6 +64,7 @@ pub async fn recover(
     marker.clear();
     let tries: HashMap<RunId, u32> = store.recoveries().await?.into_iter().collect();
     let mut troupe = Troupe::new(store.head().await?, limits);
+    carry_money(store, &mut troupe, today).await?;
     let mut agents = Vec::new();
     for agent in store.agents(false).await? {
         agents.push(Input::AgentRecovered(agent.id));
@@ -160,6 +162,19 @@ async fn out_of_order(store: &dyn Store) -> Result<Vec<SystemEvent>, StoreError>
             Fact::Run { .. } | Fact::Task { .. } | Fact::Agent { .. } => None,
         });
     Ok(events.collect())
+}
+
+/// What was spent before, and what may be spent.
+async fn carry_money(store: &dyn Store, troupe: &mut Troupe, today: i64) -> Result<(), StoreError> {
+    for budget in store.budgets(today).await? {
+        if let Some(limit) = budget.budget {
+            troupe.adopt_budget(budget.scope, limit);
+        }
+    }
+    for sums in store.carried(today).await? {
+        troupe.carry_spent(sums.scope, sums.total, sums.today, today);
+    }
+    Ok(())
 }
 
 /// Clears the names of runs that went on, once the server has lived for a while.

@@ -46,6 +46,10 @@ pub fn batch(
                 }
                 RunEvent::Started {}
                 | RunEvent::Paused { .. }
+                | RunEvent::BudgetSet { .. }
+                | RunEvent::BudgetWarned(_)
+                | RunEvent::BudgetExceeded(_)
+                | RunEvent::ChildEnded { .. }
                 | RunEvent::Completed { .. }
                 | RunEvent::Failed { .. }
                 | RunEvent::Cancelled { .. } => of_run(&mut runs, *run).add([]),
@@ -149,6 +153,12 @@ fn run_row(run: &Run) -> RunRow {
         output,
         error,
         budget: run.budget_usd,
+        budget_tokens: run.budget_tokens,
+        // A notice always can be written as JSON.
+        held_by: run
+            .held_by
+            .as_ref()
+            .and_then(|notice| serde_json::to_string(notice).ok()),
         cost: run.cost(),
         prompt_tokens: tokens.prompt,
         completion_tokens: tokens.completion,
@@ -208,7 +218,9 @@ fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
         waiting_until: until,
         question: match waits {
             Some(Waiting::Approval) => asked().map(str::to_owned),
-            Some(Waiting::Timer | Waiting::Run | Waiting::Provider) | None => None,
+            Some(Waiting::Timer | Waiting::Run | Waiting::Provider | Waiting::Budget) | None => {
+                None
+            }
         },
     }
 }
@@ -220,6 +232,7 @@ pub fn waiting_for(reason: Waiting) -> &'static str {
         Waiting::Approval => "approval",
         Waiting::Run => "run",
         Waiting::Provider => "provider",
+        Waiting::Budget => "budget",
     }
 }
 

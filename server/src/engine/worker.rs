@@ -164,7 +164,8 @@ fn not_sent(rejection: &Rejection) -> NotSent {
         | Rejection::IllegalMove(_)
         | Rejection::TooManyAgents(_)
         | Rejection::AttemptOver(_)
-        | Rejection::BudgetSpent(_)
+        | Rejection::CallRefused(_)
+        | Rejection::BadBudget(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)
         | Rejection::NothingToRetry

@@ -5,6 +5,7 @@
 
 mod address;
 mod catalogue;
+mod price;
 mod quota;
 mod reach;
 mod request;
@@ -22,13 +23,13 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderValue},
     redirect::Policy,
 };
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::{address::ollama_url, reach::Reach};
 use super::{
-    ApiKey, ChatRequest, Chunk, ChunkStream, Llm, LlmError, ModelInfo, Patience, ProviderInfo,
-    ProviderKind, Quota,
+    ApiKey, ChatRequest, Chunk, ChunkStream, ListPrice, Llm, LlmError, ModelInfo, Patience,
+    ProviderInfo, ProviderKind, Quota,
     cost::Prices,
     failure::{self, Asked, Hints},
     raw,
@@ -153,6 +154,8 @@ struct Shared {
     headers: HeaderMap,
     /// List prices by model, once the catalogue was read. At most as many as the catalogue has.
     prices: RwLock<HashMap<String, Prices>>,
+    /// When the catalogue was last asked for them.
+    asked_for_prices: Mutex<Option<Instant>>,
 }
 
 impl OpenAi {
@@ -194,6 +197,7 @@ impl OpenAi {
             client,
             headers,
             prices: RwLock::default(),
+            asked_for_prices: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -276,6 +280,10 @@ impl Llm for OpenAi {
             }
         }
         .boxed()
+    }
+
+    fn price(&self, model: &str) -> BoxFuture<'static, ListPrice> {
+        self.list_price(model.to_owned())
     }
 
     fn about(&self) -> ProviderInfo {

@@ -306,6 +306,8 @@ fn finished(request: &ChatRequest, mut text: String, tool_calls: Vec<ToolCall>) 
         usage: Usage {
             prompt_tokens: count(prompt),
             completion_tokens: count(completion),
+            cached_tokens: None,
+            reasoning_tokens: None,
         },
         cost: Some(MicroUsd(0)),
         cost_is: CostIs::Charged,

@@ -63,6 +63,8 @@ pub fn says(text: &str) -> Answer {
         usage: Usage {
             prompt_tokens: Some(10),
             completion_tokens: Some(5),
+            cached_tokens: None,
+            reasoning_tokens: None,
         },
         cost: Some(MicroUsd(7)),
         cost_is: CostIs::Charged,

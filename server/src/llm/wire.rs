@@ -51,6 +51,10 @@ pub struct UsagePiece {
     pub prompt_tokens: Option<u64>,
     /// Tokens written.
     pub completion_tokens: Option<u64>,
+    /// Of those read the ones that the provider had kept from before.
+    pub cached_tokens: Option<u64>,
+    /// Of those written the ones that were thought.
+    pub reasoning_tokens: Option<u64>,
     /// What was charged.
     pub cost: Option<Dollars>,
 }
@@ -130,6 +134,12 @@ impl UsagePiece {
         Self {
             prompt_tokens: usage.get("prompt_tokens").and_then(count),
             completion_tokens: usage.get("completion_tokens").and_then(count),
+            cached_tokens: usage
+                .pointer("/prompt_tokens_details/cached_tokens")
+                .and_then(count),
+            reasoning_tokens: usage
+                .pointer("/completion_tokens_details/reasoning_tokens")
+                .and_then(count),
             cost: match (cost("/cost"), upstream) {
                 (Some(fee), Some(upstream)) => Some(fee.plus(upstream)),
                 (fee, upstream) => fee.or(upstream),

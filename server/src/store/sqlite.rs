@@ -18,6 +18,7 @@ mod recoveries;
 mod runs;
 mod said;
 mod upkeep;
+mod usage;
 mod waiting;
 mod workflows;
 mod writer;
@@ -28,11 +29,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use app::api::dto::{
-    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    BudgetState, EventQuery, Page, PersonWait, RunQuery, RunSummary, UsageQuery, UsageRow,
+    VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
     agent::Agent,
+    budget::{Amount, Period, Scope},
     event::Event,
     frame::{Delta, EventFrame},
     graph::Drawing,
@@ -50,7 +53,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Batch, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow,
+    Batch, Carried, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow,
     upkeep::{Candidate, Checkpoint, Reason, Removed, Sizes, Space, Upkeep},
 };
 
@@ -224,6 +227,27 @@ impl Store for SqliteStore {
 
     async fn workflow_count(&self) -> Result<u64, StoreError> {
         workflows::count(&self.readers).await
+    }
+
+    async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        usage::page(&self.readers, query).await
+    }
+
+    async fn carried(&self, today: i64) -> Result<Vec<Carried>, StoreError> {
+        usage::carried(&self.readers, today).await
+    }
+
+    async fn spent_on(
+        &self,
+        scope: &Scope,
+        period: Period,
+        today: i64,
+    ) -> Result<Amount, StoreError> {
+        usage::spent(&self.readers, scope, period, today).await
+    }
+
+    async fn budgets(&self, today: i64) -> Result<Vec<BudgetState>, StoreError> {
+        usage::budgets(&self.readers, today).await
     }
 
     async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError> {

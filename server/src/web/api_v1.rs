@@ -8,6 +8,7 @@ pub mod agents;
 pub mod ask;
 pub mod events;
 pub mod list;
+pub mod money;
 pub mod providers;
 pub mod runs;
 pub mod storage;
@@ -96,6 +97,14 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/runs/{id}/tasks/{task}/answer",
             post(runs::control::answer),
         ),
+        door(
+            Method::POST,
+            "/api/v1/runs/{id}/budget",
+            post(money::budgets::set_of_run),
+        ),
+        door(Method::GET, "/api/v1/usage", get(money::usage::read)),
+        door(Method::GET, "/api/v1/budgets", get(money::budgets::list)),
+        door(Method::PUT, "/api/v1/budgets", put(money::budgets::set)),
         door(Method::GET, "/api/v1/agents", get(agents::list)),
         door(Method::POST, "/api/v1/agents", post(agents::spawn)),
         door(Method::GET, "/api/v1/agents/{id}", get(agents::read)),

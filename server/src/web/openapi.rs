@@ -7,7 +7,7 @@ use utoipa::{
 };
 
 use super::{
-    api_v1::{agents, events, providers, runs, storage, workflows},
+    api_v1::{agents, events, money, providers, runs, storage, workflows},
     health,
 };
 
@@ -31,6 +31,10 @@ use super::{
         runs::control::resume,
         runs::control::retry,
         runs::control::answer,
+        money::budgets::set_of_run,
+        money::budgets::list,
+        money::budgets::set,
+        money::usage::read,
         agents::list,
         agents::spawn,
         agents::read,
@@ -61,6 +65,7 @@ use super::{
         (name = "runs", description = "Executions of one workflow version with one input"),
         (name = "agents", description = "Long-lived workers"),
         (name = "events", description = "Facts that were stored: numbered, never changed, gone only with their run or by age"),
+        (name = "money", description = "What model calls took, and what they may take"),
         (name = "providers", description = "Where model calls go"),
         (name = "server", description = "How the server is, and what it keeps"),
     )

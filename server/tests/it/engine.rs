@@ -10,11 +10,13 @@ use std::{
 };
 
 use app::api::dto::{
-    EventQuery, Page, PersonWait, RunQuery, RunSummary, VersionInfo, WorkflowQuery, WorkflowSummary,
+    BudgetState, EventQuery, Page, PersonWait, RunQuery, RunSummary, UsageQuery, UsageRow,
+    VersionInfo, WorkflowQuery, WorkflowSummary,
 };
 use async_trait::async_trait;
 use domain::{
     agent::{Agent, Phase},
+    budget::{Amount, Period, Scope},
     event::Event,
     frame::{Delta, EventFrame},
     graph::Drawing,
@@ -28,8 +30,8 @@ use domain::{
 use server::{
     engine::kernel::{Refusal, StartKey},
     store::{
-        Batch, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow,
-        sqlite::SqliteStore,
+        Batch, Carried, SaveResult, Spent, Start, Store, StoreError, StoredProvider,
+        StoredWorkflow, sqlite::SqliteStore,
     },
 };
 
@@ -447,6 +449,23 @@ impl Store for Faulty {
     }
     async fn workflow_count(&self) -> Result<u64, StoreError> {
         self.inner.workflow_count().await
+    }
+    async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        self.inner.usage(query).await
+    }
+    async fn carried(&self, today: i64) -> Result<Vec<Carried>, StoreError> {
+        self.inner.carried(today).await
+    }
+    async fn spent_on(
+        &self,
+        scope: &Scope,
+        period: Period,
+        today: i64,
+    ) -> Result<Amount, StoreError> {
+        self.inner.spent_on(scope, period, today).await
+    }
+    async fn budgets(&self, today: i64) -> Result<Vec<BudgetState>, StoreError> {
+        self.inner.budgets(today).await
     }
     async fn spent_since(&self, since: Timestamp) -> Result<Spent, StoreError> {
         self.inner.spent_since(since).await

@@ -89,6 +89,7 @@ impl Script {
             turn,
             model: "test:test".into(),
             simulated: true,
+            quote: domain::budget::Quote::default(),
         };
         if !self.tell(started).await {
             return false;
@@ -162,6 +163,10 @@ fn record(text: &str) -> TurnRecord {
         reasoning_details: Vec::new(),
         prompt_tokens: Some(3),
         completion_tokens: Some(4),
+        cached_tokens: None,
+        reasoning_tokens: None,
+        assumed_usd: None,
+        simulated: false,
         cost_usd: None,
         cost_is: CostIs::Unknown,
         finish_reason: FinishReason::Stop,
@@ -208,7 +213,7 @@ impl Tester {
         acts: &[(&'static str, &[Act])],
     ) -> Self {
         let mut marker = Marker::below(home.path());
-        let recovered = recover(&*store, Limits::default(), "test", &mut marker)
+        let recovered = recover(&*store, Limits::default(), "test", &mut marker, 0)
             .await
             .expect("the log can be read");
         let (kernel, inbox) = kernel::inbox();
@@ -297,6 +302,8 @@ impl Tester {
             graph: Arc::new(graph.unwrap_or_else(|| panic!("{problems:#?}"))),
             input: json!({}),
             budget_usd: None,
+            budget_tokens: None,
+            on_budget: domain::budget::OnBudget::Wait,
             parent: None,
             seed: Vec::new(),
             only: None,

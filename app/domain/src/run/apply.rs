@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::{
     Parent, Run, RunEvent, RunState, Sketch, SkipReason, Task, TaskEvent, TaskState, Totals,
+    add_cost,
 };
 use crate::{
     event::{Event, Fact},
@@ -58,6 +59,8 @@ impl Run {
                     workflow_version,
                     input,
                     budget_usd,
+                    budget_tokens,
+                    on_budget,
                     by,
                     parent_run_id,
                     parent_task,
@@ -90,6 +93,9 @@ impl Run {
             input: input.clone(),
             started_by: by.clone(),
             budget_usd: *budget_usd,
+            budget_tokens: *budget_tokens,
+            on_budget: *on_budget,
+            held_by: None,
             state: RunState::Queued,
             created_at: at.moment,
             started_at: None,
@@ -171,7 +177,11 @@ impl Run {
     }
 
     fn apply_run(&mut self, at: &At, event: &RunEvent) -> Result<(), Misfit> {
-        let over = self.state.is_final() && !matches!(event, RunEvent::Resumed { .. });
+        let late = matches!(
+            event,
+            RunEvent::Resumed { .. } | RunEvent::ChildEnded { .. }
+        );
+        let over = self.state.is_final() && !late;
         if over {
             return Err(at.misfit(format!("the run is {} already", self.state.name())));
         }
@@ -192,6 +202,31 @@ impl Run {
                 for name in again {
                     self.take_back(at, name)?;
                 }
+            }
+            RunEvent::BudgetSet {
+                budget_usd,
+                budget_tokens,
+                on_budget,
+                ..
+            } => {
+                self.budget_usd = *budget_usd;
+                self.budget_tokens = *budget_tokens;
+                self.on_budget = *on_budget;
+                self.held_by = None;
+            }
+            RunEvent::BudgetWarned(_) => {}
+            RunEvent::BudgetExceeded(notice) => self.held_by = Some(notice.clone()),
+            RunEvent::ChildEnded {
+                cost_usd,
+                assumed_usd,
+                tokens,
+                ..
+            } => {
+                let sums = &mut self.totals.children;
+                sums.runs = sums.runs.saturating_add(1);
+                sums.cost_usd = add_cost(sums.cost_usd, *cost_usd);
+                sums.assumed_usd = sums.assumed_usd + *assumed_usd;
+                sums.tokens = sums.tokens.plus(*tokens);
             }
             RunEvent::Completed { output, .. } => {
                 self.state = RunState::Succeeded {

@@ -7,6 +7,7 @@
 //! `rounds` does maps and loops, `outcome` takes what workers and timers tell, `control` what
 //! people ask, `recover` goes on after a stop of the server.
 
+mod budget;
 mod control;
 mod enter;
 mod outcome;
@@ -25,7 +26,11 @@ use std::{
 
 use serde_json::Value;
 
-pub use self::{control::Control, recover::cut_off};
+pub use self::{
+    budget::{BegunCall, OpenCall, refused, without_price},
+    control::Control,
+    recover::cut_off,
+};
 use self::{
     scope::{Rounds, Scope},
     view::View,

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    budget::{Amount, Notice, OnBudget},
     id::{AgentId, PortName, RunId, TaskName},
     message::Message,
     money::MicroUsd,
-    run::{RunError, SkipReason, TaskError, TurnFailure, Waiting},
+    run::{RunError, SkipReason, TaskError, Tokens, TurnFailure, Waiting},
     time::Timestamp,
 };
 
@@ -24,8 +25,14 @@ pub enum RunEvent {
         workflow_version: u32,
         /// What it was given, defaults filled in.
         input: Value,
-        /// Its limit.
+        /// Its limit in money.
         budget_usd: Option<MicroUsd>,
+        /// Its limit in tokens.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget_tokens: Option<u64>,
+        /// What becomes of a task whose next call could pass the limit.
+        #[serde(default, skip_serializing_if = "is_default")]
+        on_budget: OnBudget,
         /// Who started it.
         by: String,
         /// The run that it was made from.
@@ -60,6 +67,39 @@ pub enum RunEvent {
         /// Tasks that go back to where they wait for those before them; none after a pause.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         again: Vec<TaskName>,
+    },
+    /// A person changed its limits.
+    #[serde(rename = "budget.set")]
+    BudgetSet {
+        /// Who.
+        by: String,
+        /// Its limit in money from now on.
+        budget_usd: Option<MicroUsd>,
+        /// Its limit in tokens from now on.
+        budget_tokens: Option<u64>,
+        /// What becomes of a task whose next call could pass the limit.
+        on_budget: OnBudget,
+    },
+    /// Four fifths of its budget are spent.
+    #[serde(rename = "budget.warned")]
+    BudgetWarned(Notice),
+    /// The next call of one of its tasks could pass a limit, so it was not made.
+    #[serde(rename = "budget.exceeded")]
+    BudgetExceeded(Notice),
+    /// A child run came to its end: this is what it cost, with all below it.
+    #[serde(rename = "workflow.child_ended")]
+    ChildEnded {
+        /// The child.
+        child_run_id: RunId,
+        /// The task that asked for it.
+        for_task: TaskName,
+        /// What it cost, as far as known.
+        cost_usd: Option<MicroUsd>,
+        /// What budgets count for it besides, for calls of unknown cost.
+        #[serde(default)]
+        assumed_usd: MicroUsd,
+        /// Its tokens.
+        tokens: Tokens,
     },
     /// It came to its end.
     #[serde(rename = "workflow.completed")]
@@ -135,6 +175,9 @@ pub enum TaskEvent {
         /// Whether a crash cut this call before and it is made again.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resumed: bool,
+        /// What is set aside for it in budgets until it ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reserved: Option<Amount>,
         /// Messages that the agent is handed with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         messages: Vec<Message>,
@@ -288,6 +331,10 @@ pub struct Seed {
     pub port: Option<PortName>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
@@ -312,9 +359,21 @@ pub struct TurnRecord {
     pub prompt_tokens: Option<u64>,
     /// Tokens written; `None` when the provider did not say.
     pub completion_tokens: Option<u64>,
+    /// Of those read the ones that the provider had kept; `None` when it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Of those written the ones that were thought; `None` when the provider did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
     /// What it cost; `None` when unknown.
     pub cost_usd: Option<MicroUsd>,
-    /// Where that figure is from.
+    /// What budgets count for it for as long as its cost is unknown: what was set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed_usd: Option<MicroUsd>,
+    /// Whether the provider only rehearses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+    /// Where the figure of its cost is from.
     pub cost_is: CostIs,
     /// Why the model stopped.
     pub finish_reason: FinishReason,
@@ -324,6 +383,19 @@ pub struct TurnRecord {
     pub first_token_ms: Option<u64>,
     /// From request to end, in milliseconds.
     pub duration_ms: u64,
+}
+
+impl TurnRecord {
+    /// What budgets count for it.
+    pub fn spent(&self) -> Amount {
+        Amount {
+            usd: self.cost_usd.or(self.assumed_usd).unwrap_or_default(),
+            tokens: self
+                .prompt_tokens
+                .unwrap_or_default()
+                .saturating_add(self.completion_tokens.unwrap_or_default()),
+        }
+    }
 }
 
 /// A tool that a model asks for.

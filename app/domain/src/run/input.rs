@@ -8,6 +8,7 @@ use serde_json::Value;
 pub use super::rejection::Rejection;
 use crate::{
     agent::AgentSpec,
+    budget::{Budget, OnBudget, Quote, Scope},
     event::SystemEvent,
     graph::{Preferences, ValidGraph},
     id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
@@ -59,6 +60,20 @@ pub enum Command {
     ResumeRun(RunId),
     /// Take up a run again that failed or was cancelled, keeping what was finished.
     RetryRun(Box<RetryRun>),
+    /// Set the limits of a run.
+    SetRunBudget {
+        /// Which.
+        run: RunId,
+        /// Its limits from now on, in place of those before.
+        budget: Budget,
+    },
+    /// Set the budget of a workflow, an agent, a provider or the day, or take it away.
+    SetBudget {
+        /// What is limited.
+        scope: Scope,
+        /// The limit.
+        budget: Option<Budget>,
+    },
     /// Answer a task that waits for a person.
     Answer(Box<GivenAnswer>),
     /// Write to an agent, or to all who listen to a topic.
@@ -98,8 +113,12 @@ pub struct StartRun {
     pub graph: Arc<ValidGraph>,
     /// What it is given, defaults filled in.
     pub input: Value,
-    /// Its limit.
+    /// Its limit in money.
     pub budget_usd: Option<MicroUsd>,
+    /// Its limit in tokens.
+    pub budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass the limit.
+    pub on_budget: OnBudget,
     /// The run that it was made from.
     pub parent: Option<RunId>,
     /// Results that it begins with (see `run::again`).
@@ -154,6 +173,8 @@ pub enum Outcome {
         model: String,
         /// Whether the provider only rehearses.
         simulated: bool,
+        /// What it can cost at most.
+        quote: Quote,
     },
     /// The model has answered.
     TurnCompleted {
@@ -257,6 +278,8 @@ pub enum Timer {
         /// When it became idle.
         since: Timestamp,
     },
+    /// A day began: what is limited by the day has room again.
+    NewDay,
     /// A pass of dispatch looks again: agents may be spawned again after some could not be made ready,
     /// or it left something for later.
     SpawnAgain,
@@ -362,6 +385,4 @@ pub struct ChildSpec {
     pub workflow: String,
     /// What the child is given; defaults are not filled in.
     pub input: Value,
-    /// What the parent has left of its budget.
-    pub budget_usd: Option<MicroUsd>,
 }

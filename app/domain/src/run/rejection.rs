@@ -3,7 +3,6 @@
 use crate::{
     agent::IllegalMove,
     id::{AgentId, NodeId, RunId, TaskName},
-    money::MicroUsd,
     run::AttemptKey,
 };
 
@@ -33,9 +32,13 @@ pub enum Rejection {
     /// The attempt is over: whoever works on it stops.
     #[error("attempt {} of task `{}` is over", .0.attempt, .0.task)]
     AttemptOver(AttemptKey),
-    /// The run has spent its budget.
-    #[error("the run has spent its budget of ${0}: start it again with a higher one")]
-    BudgetSpent(MicroUsd),
+    /// The call could pass a limit, or nobody knows whether: it is not made, and its task waits or
+    /// failed.
+    #[error("{0}")]
+    CallRefused(String),
+    /// Budgets of runs are set with the run; a limit of nothing would stop everything at once.
+    #[error("{0}")]
+    BadBudget(&'static str),
     /// The run came to its end.
     #[error("the run is {0} already: it cannot be held, stopped or answered any more")]
     RunOver(&'static str),
@@ -109,7 +112,8 @@ impl Rejection {
             Rejection::IllegalMove(_) => "illegal_move",
             Rejection::TooManyAgents(_) => "too_many_agents",
             Rejection::AttemptOver(_) => "attempt_over",
-            Rejection::BudgetSpent(_) => "budget_spent",
+            Rejection::CallRefused(_) => "budget_exceeded",
+            Rejection::BadBudget(_) => "bad_budget",
             Rejection::RunOver(_) => "run_over",
             Rejection::StillRunning(_) => "still_running",
             Rejection::NothingToRetry => "nothing_to_retry",

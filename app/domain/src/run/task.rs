@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{TaskError, Tokens, ToolCall, TurnRecord, add_known};
 use crate::{
     breaker::Trouble,
+    budget::Amount,
     id::{AgentId, NodeId, PortName, RunId},
     message::Message,
     money::MicroUsd,
@@ -148,6 +149,8 @@ pub enum Waiting {
     Run,
     /// A provider that asked for a long wait; then comes its next try.
     Provider,
+    /// Room in a budget: a person raises it, or other calls cost less than was set aside for them.
+    Budget,
 }
 
 /// Why a task was skipped.
@@ -212,6 +215,9 @@ pub struct Turn {
     pub model: String,
     /// Whether the provider only rehearses: its text is simulated.
     pub simulated: bool,
+    /// What is set aside for it in budgets while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Amount>,
     /// When it was begun (the last time, if a crash cut it).
     pub started_at: Timestamp,
     /// What it brought; `None` while it runs.

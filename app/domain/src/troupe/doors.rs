@@ -182,7 +182,9 @@ impl Doors {
             }
             SystemEvent::Started { .. }
             | SystemEvent::Degraded { .. }
-            | SystemEvent::Recovered { .. } => {}
+            | SystemEvent::Recovered { .. }
+            | SystemEvent::BudgetSet { .. }
+            | SystemEvent::BudgetWarned(_) => {}
         }
     }
 

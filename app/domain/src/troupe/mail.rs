@@ -1,11 +1,12 @@
 //! Messages: into mailboxes, and with a turn into the agent's hands.
 
-use super::{Step, Troupe};
+use super::{Step, Troupe, money::Asked};
 use crate::{
     agent::{Agent, AgentEvent, Phase},
+    budget::Amount,
     id::AgentId,
     message::{MAILBOX, MAX_TEXT, Message, Recipient, Sender},
-    run::{AttemptKey, input::Rejection},
+    run::{AttemptKey, decide::BegunCall, input::Rejection},
     time::Timestamp,
 };
 
@@ -95,16 +96,18 @@ impl Troupe {
     /// other runs wrote is dropped unread, unless the agent remembers other runs.
     pub(super) fn turn_starts(
         &mut self,
-        key: AttemptKey,
-        turn: u32,
-        model: String,
-        simulated: bool,
+        asked: Asked,
+        reserved: Amount,
         now: Timestamp,
         step: &mut Step,
     ) -> Result<(), Rejection> {
-        if !self.runs.contains_key(&key.run) {
-            return Err(Rejection::AttemptOver(key));
-        }
+        let Asked {
+            key,
+            turn,
+            model,
+            simulated,
+            quote: _,
+        } = asked;
         let waiting = self.worker(&key).map(|agent| {
             let reads = |message: &&Message| {
                 agent.spec.memory || message.run().is_none_or(|run| run == key.run)
@@ -118,7 +121,13 @@ impl Troupe {
             .unwrap_or_default();
         self.note_name(&key, &model);
         self.with_run(key.run, now, step, |live, pen| {
-            live.turn_starts(pen, &key, turn, model, simulated, messages)
+            let call = BegunCall {
+                model,
+                simulated,
+                reserved,
+                messages,
+            };
+            live.turn_starts(pen, &key, turn, call)
         })?;
         if let Some((agent, count @ 1.., _)) = waiting {
             let count = u32::try_from(count).unwrap_or(u32::MAX);

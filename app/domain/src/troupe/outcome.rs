@@ -1,6 +1,6 @@
 //! What workers and moments bring, as far as it concerns agents too.
 
-use super::{Step, Troupe};
+use super::{Step, Troupe, money::Asked};
 use crate::{
     agent::{AGENT_CRASHED, Agent, AgentEvent, Phase},
     run::{
@@ -34,7 +34,17 @@ impl Troupe {
                 turn,
                 model,
                 simulated,
-            } => return self.turn_starts(key, turn, model, simulated, now, step),
+                quote,
+            } => {
+                let asked = Asked {
+                    key,
+                    turn,
+                    model,
+                    simulated,
+                    quote,
+                };
+                return self.call_asked(asked, now, step);
+            }
             Outcome::MessageSent { key, to, text } => {
                 let from = self.sender(&key)?;
                 return self.send(from, to, text, now, step);
@@ -120,7 +130,7 @@ impl Troupe {
             | Timer::AttemptTimeout(key)
             | Timer::GoOn(key) => Some(key.run),
             Timer::RunTimeout(run) => Some(*run),
-            Timer::AgentIdle { .. } | Timer::SpawnAgain => None,
+            Timer::AgentIdle { .. } | Timer::SpawnAgain | Timer::NewDay => None,
         };
         if run.is_some_and(|run| !self.runs.contains_key(&run)) {
             return Ok(());
@@ -138,6 +148,10 @@ impl Troupe {
             Timer::GoOn(key) => self.with_run(key.run, now, step, |live, pen| live.more(pen, &key)),
             Timer::RunTimeout(run) => {
                 self.with_run(run, now, step, |live, pen| live.run_timed_out(pen))
+            }
+            Timer::NewDay => {
+                self.look_at_held();
+                Ok(())
             }
             Timer::SpawnAgain => {
                 self.stirred = true;

@@ -28,6 +28,7 @@ impl Troupe {
         ids: &mut dyn IdSource,
         step: &mut Step,
     ) -> Result<(), Rejection> {
+        self.let_held_go_on(now, step)?;
         if !std::mem::take(&mut self.stirred) {
             return Ok(());
         }

@@ -46,13 +46,15 @@ impl Troupe {
                     self.start_attempt(&key, agent, now, step);
                 }
                 Some(_) => self.lose_attempt(key, cut_off(), now, step)?,
-                None => {
-                    let error = TaskError::passing(
-                        "agent_lost",
-                        "The agent that worked on this is gone. Another one takes over.",
-                    );
-                    self.lose_attempt(key, error, now, step)?;
-                }
+                None => self.lose_attempt(key, agent_lost(), now, step)?,
+            }
+        }
+        let held = self.runs.get(&id).map(LiveRun::held);
+        for (key, _) in held.unwrap_or_default() {
+            if self.worker(&key).is_none() {
+                self.lose_attempt(key, agent_lost(), now, step)?;
+            } else {
+                self.wait_for_room(key, None);
             }
         }
         Ok(())
@@ -87,7 +89,7 @@ impl Troupe {
             Phase::Working | Phase::Paused => {
                 let is_over = |key: &&AttemptKey| {
                     let live = self.runs.get(&key.run);
-                    !live.is_some_and(|live| live.is_current(key))
+                    !live.is_some_and(|live| live.is_current(key) || live.is_held(key))
                 };
                 let over: Vec<AttemptKey> = agent.attempts().filter(is_over).cloned().collect();
                 for key in over {
@@ -103,4 +105,11 @@ impl Troupe {
         }
         Ok(())
     }
+}
+
+fn agent_lost() -> TaskError {
+    TaskError::passing(
+        "agent_lost",
+        "The agent that worked on this is gone. Another one takes over.",
+    )
 }

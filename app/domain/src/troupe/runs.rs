@@ -30,6 +30,8 @@ impl Troupe {
             graph,
             input,
             budget_usd,
+            budget_tokens,
+            on_budget,
             parent,
             seed,
             only,
@@ -44,6 +46,8 @@ impl Troupe {
             workflow_version: version,
             input,
             budget_usd,
+            budget_tokens,
+            on_budget,
             by: by.to_owned(),
             parent_run_id: parent,
             parent_task: above.as_ref().map(|(task, _)| task.clone()),
@@ -65,6 +69,7 @@ impl Troupe {
             .map_err(|misfit| Rejection::Contradiction(misfit.to_string()))?;
         self.head += 1;
         step.events.push(accepted);
+        self.limit_run(&state);
         self.runs.insert(run, LiveRun::new(state, graph));
         self.queue(run);
         self.with_run(run, now, step, |live, pen| live.start(pen))

@@ -2,6 +2,7 @@
 
 use domain::{
     agent::{AgentEvent, AgentSpec, Phase},
+    budget::Quote,
     event::Fact,
     id::{AgentId, RunId},
     run::{
@@ -356,6 +357,7 @@ fn after_a_kill_the_attempt_goes_on_from_its_last_finished_turn() {
         turn,
         model: "m:m".into(),
         simulated: false,
+        quote: Quote::default(),
     };
     stage.take(Input::Outcome(turn(1))).expect("begins");
     stage

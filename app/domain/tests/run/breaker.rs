@@ -153,6 +153,7 @@ fn storm(graph: &str, for_ms: i64, works: impl Fn(i64) -> bool) -> (Stage, Vec<(
                 turn: 1,
                 model: "acme:m".into(),
                 simulated: false,
+                quote: domain::budget::Quote::default(),
             };
             stage.take(Input::Outcome(started)).expect("it may call");
         }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
+    budget::Quote,
     id::{NodeId, RunId},
     run::{
         Run, TaskError,
@@ -46,6 +47,7 @@ fn turn(stage: &Stage, number: u32) -> Input {
         turn: number,
         model: "m:m".into(),
         simulated: false,
+        quote: Quote::default(),
     })
 }
 

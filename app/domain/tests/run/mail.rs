@@ -2,6 +2,7 @@
 
 use domain::{
     agent::{AgentEvent, AgentSpec, Phase},
+    budget::Quote,
     event::Fact,
     id::AgentId,
     message::{MAILBOX, MAX_TEXT, Recipient},
@@ -64,6 +65,7 @@ fn turn(stage: &mut Stage, task: &str, turn: u32) -> Vec<String> {
         turn,
         model,
         simulated,
+        quote: Quote::default(),
     };
     stage.take(Input::Outcome(started)).expect("begins");
     let run = &stage.troupe.runs[&key.run].run;

@@ -7,6 +7,7 @@ mod breaker;
 mod controls;
 mod kinds;
 mod mail;
+mod money;
 mod properties;
 mod speed;
 mod stage;

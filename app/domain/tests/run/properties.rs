@@ -1,6 +1,7 @@
 //! Any graph, any order of inputs, some of them nonsense: the invariants hold.
 
 use domain::{
+    budget::Quote,
     id::AgentId,
     message::Recipient,
     run::{
@@ -165,6 +166,7 @@ fn input(stage: &Stage, next: &Move) -> Option<Input> {
             turn: *turn,
             model: "m:m".into(),
             simulated: false,
+            quote: Quote::default(),
         }),
         Move::TurnCompleted(at, turn) => outcome(Outcome::TurnCompleted {
             key: key(stage, *at),

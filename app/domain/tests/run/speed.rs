@@ -7,6 +7,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use domain::{
     agent::AgentSpec,
+    budget::{OnBudget, Quote},
     id::{AgentId, RunId, WorkflowId},
     run::input::{Action, Command, Input, Outcome, StartRun, Timer},
     time::Timestamp,
@@ -53,6 +54,8 @@ impl Track {
             graph: graph(text),
             input,
             budget_usd: None,
+            budget_tokens: None,
+            on_budget: OnBudget::Wait,
             parent: None,
             seed: Vec::new(),
             only: None,
@@ -97,6 +100,7 @@ impl Track {
                     turn: 1,
                     model: "m:m".into(),
                     simulated: true,
+                    quote: Quote::default(),
                 };
                 let record = Box::new(record("text"));
                 let completed = Outcome::TurnCompleted {

@@ -19,6 +19,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     agent::Agent,
+    budget::{OnBudget, Quote},
     event::{Event, Fact},
     graph::{Drawing, DrawnEdge, DrawnNode, ValidGraph, check::check},
     id::{AgentId, IdSource, PortName, RunId, TaskName, WorkflowId},
@@ -331,6 +332,8 @@ impl Stage {
                 graph: Arc::clone(&self.graph),
                 input,
                 budget_usd: None,
+                budget_tokens: None,
+                on_budget: OnBudget::Wait,
                 parent: None,
                 seed: Vec::new(),
                 only: None,
@@ -495,6 +498,7 @@ impl Stage {
         for agent in agents.values() {
             troupe.adopt_agent(agent.clone());
         }
+        crate::money::carry(&mut troupe, &self.log, self.now);
         let agents: Vec<AgentId> = agents.into_keys().collect();
         let mut runs: Vec<RunId> = self.graphs.keys().copied().collect();
         runs.retain(|id| {
@@ -606,7 +610,9 @@ impl Stage {
                     workflow_name: spec.workflow.clone(),
                     graph: Arc::clone(graph),
                     input: spec.input.clone(),
-                    budget_usd: spec.budget_usd,
+                    budget_usd: None,
+                    budget_tokens: None,
+                    on_budget: OnBudget::Wait,
                     parent: None,
                     seed: Vec::new(),
                     only: None,
@@ -661,6 +667,7 @@ impl Stage {
             turn: next_turn(spec),
             model: "rehearsal:default".into(),
             simulated: true,
+            quote: Quote::default(),
         };
         if self.take(Input::Outcome(turn)).is_err() {
             return;
@@ -821,7 +828,7 @@ impl Stage {
             for key in agent.attempts() {
                 let live = &self.troupe.runs[&key.run];
                 assert!(
-                    live.is_current(key),
+                    live.is_current(key) || live.is_held(key),
                     "{} works on {key:?}, which is over",
                     agent.spec.name
                 );
@@ -927,6 +934,10 @@ pub fn record(text: &str) -> TurnRecord {
         reasoning_details: Vec::new(),
         prompt_tokens: Some(10),
         completion_tokens: Some(5),
+        cached_tokens: None,
+        reasoning_tokens: None,
+        assumed_usd: None,
+        simulated: false,
         cost_usd: Some(MicroUsd(3)),
         cost_is: CostIs::Charged,
         finish_reason: FinishReason::Stop,

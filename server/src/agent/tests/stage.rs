@@ -231,6 +231,7 @@ impl Stage {
                     number: turn,
                     model,
                     simulated,
+                    reserved: None,
                     started_at: Timestamp(0),
                     done: None,
                     tools: Vec::new(),

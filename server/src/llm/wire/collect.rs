@@ -87,6 +87,8 @@ impl Collector {
             self.usage = UsagePiece {
                 prompt_tokens: usage.prompt_tokens.or(self.usage.prompt_tokens),
                 completion_tokens: usage.completion_tokens.or(self.usage.completion_tokens),
+                cached_tokens: usage.cached_tokens.or(self.usage.cached_tokens),
+                reasoning_tokens: usage.reasoning_tokens.or(self.usage.reasoning_tokens),
                 cost: usage.cost.or(self.usage.cost),
             };
         }
@@ -168,6 +170,8 @@ impl Collector {
         let usage = Usage {
             prompt_tokens: self.usage.prompt_tokens,
             completion_tokens: self.usage.completion_tokens,
+            cached_tokens: self.usage.cached_tokens,
+            reasoning_tokens: self.usage.reasoning_tokens,
         };
         let estimate = || {
             let prices = self.prices?;

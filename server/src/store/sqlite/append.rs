@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::{
     insert::{Insert, int},
-    said,
+    said, usage,
     writer::Writer,
 };
 use crate::store::{AttemptRow, Batch, RunRow, Start, StoreError, TaskRow, upkeep::EVENT_OVERHEAD};
@@ -38,10 +38,12 @@ static RUNS: Insert = Insert::new(
     "INSERT OR ROLLBACK INTO runs (id, workflow_id, workflow_version, workflow_name, status, started_by, input,
         output, error, budget_micro_usd, cost_micro_usd, prompt_tokens, completion_tokens, tasks,
         tasks_settled, created_at, started_at, ended_at, last_seq, last_run_seq, parent_run_id,
-        parent_task, event_bytes)",
-    23,
+        parent_task, budget_tokens, held_by, event_bytes)",
+    25,
     "ON CONFLICT (id) DO UPDATE SET status = excluded.status, output = excluded.output,
-        error = excluded.error, cost_micro_usd = excluded.cost_micro_usd,
+        error = excluded.error, budget_micro_usd = excluded.budget_micro_usd,
+        budget_tokens = excluded.budget_tokens, held_by = excluded.held_by,
+        cost_micro_usd = excluded.cost_micro_usd,
         prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
         tasks = excluded.tasks, tasks_settled = excluded.tasks_settled,
         started_at = excluded.started_at, ended_at = excluded.ended_at,
@@ -220,7 +222,8 @@ async fn rows(
             to.add(*hour)?;
             to.add(int(cost.0))
         })
-        .await
+        .await?;
+    usage::store(connection, &batch.events).await
 }
 
 /// About what the events of each run take, in bytes.
@@ -301,7 +304,9 @@ fn bind_run(run: &RunRow, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
     to.add(int(run.last_seq))?;
     to.add(int(run.last_run_seq))?;
     to.add(run.parent.map(|parent| parent.to_string()))?;
-    to.add(run.parent_task.as_deref())
+    to.add(run.parent_task.as_deref())?;
+    to.add(run.budget_tokens.map(int))?;
+    to.add(run.held_by.as_deref())
 }
 
 fn bind_task(run: &str, task: &TaskRow, to: &mut SqliteArguments) -> Result<(), BoxDynError> {

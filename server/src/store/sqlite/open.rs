@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "start",
@@ -50,6 +50,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         5,
         "providers",
         include_str!("../../../../migrations/0005_providers.sql"),
+    ),
+    (
+        6,
+        "money",
+        include_str!("../../../../migrations/0006_money.sql"),
     ),
 ];
 

@@ -3,6 +3,7 @@
 mod append;
 mod events;
 mod lists;
+mod money;
 mod opening;
 mod upkeep;
 mod workflows;
@@ -12,6 +13,7 @@ use std::collections::HashMap;
 
 use domain::{
     agent::{Agent, AgentEvent, AgentSpec},
+    budget::OnBudget,
     event::{Event, Fact, SystemEvent},
     graph::Drawing,
     id::{AgentId, NodeId, RunId, TaskName, WorkflowId},
@@ -96,6 +98,8 @@ impl Log {
                 workflow_version: 1,
                 input: json!({"topic": "snow"}),
                 budget_usd: Some(MicroUsd(500_000)),
+                budget_tokens: None,
+                on_budget: OnBudget::Wait,
                 by: "test".into(),
                 parent_run_id: None,
                 parent_task: None,
@@ -142,6 +146,10 @@ fn turn(text: &str, cost: Option<u64>) -> TaskEvent {
             reasoning_details: Vec::new(),
             prompt_tokens: Some(10),
             completion_tokens: None,
+            cached_tokens: None,
+            reasoning_tokens: None,
+            assumed_usd: None,
+            simulated: false,
             cost_usd: cost.map(MicroUsd),
             cost_is: CostIs::Estimated,
             finish_reason: FinishReason::Stop,
@@ -164,6 +172,8 @@ fn run_row(id: RunId, status: &'static str, created_at: Timestamp) -> RunRow {
         output: None,
         error: None,
         budget: None,
+        budget_tokens: None,
+        held_by: None,
         cost: None,
         prompt_tokens: None,
         completion_tokens: None,

@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
+    budget::OnBudget,
     id::{RunId, WorkflowId},
     money::MicroUsd,
 };
@@ -41,9 +42,15 @@ pub struct RunRequest {
     /// A value for each input of the workflow.
     #[schema(value_type = Object)]
     input: Value,
-    /// The run stops before the next model call once it has spent this, in dollars.
+    /// No call is made with which the run could cost more than this, in dollars.
     #[schema(value_type = Option<String>, example = "0.50")]
     budget_usd: Option<MicroUsd>,
+    /// The same in tokens, read and written together.
+    budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass a limit: `wait` (for a person, who raises it
+    /// or stops the run) or `fail`.
+    #[schema(value_type = Option<String>, example = "wait")]
+    on_budget: OnBudget,
 }
 
 /// A run that was accepted and is durable.
@@ -138,7 +145,12 @@ pub async fn start(
     headers: HeaderMap,
     MaybeGiven(request): MaybeGiven<RunRequest>,
 ) -> Result<Response, Problem> {
-    let RunRequest { input, budget_usd } = request.unwrap_or_default();
+    let RunRequest {
+        input,
+        budget_usd,
+        budget_tokens,
+        on_budget,
+    } = request.unwrap_or_default();
     let idempotency_key = text_header(&headers, "idempotency-key")?;
     let accepted = state
         .backend
@@ -148,6 +160,8 @@ pub async fn start(
                 workflow,
                 input,
                 budget_usd,
+                budget_tokens,
+                on_budget,
                 idempotency_key,
             },
         )

@@ -316,7 +316,13 @@ fn twice(log: &[Event], found: &mut Found) {
                             format!("run {run} ends twice")
                         });
                     }
-                    RunEvent::Queued { .. } | RunEvent::Started {} | RunEvent::Paused { .. } => {}
+                    RunEvent::Queued { .. }
+                    | RunEvent::Started {}
+                    | RunEvent::Paused { .. }
+                    | RunEvent::BudgetSet { .. }
+                    | RunEvent::BudgetWarned(_)
+                    | RunEvent::BudgetExceeded(_)
+                    | RunEvent::ChildEnded { .. } => {}
                 }
             }
             Fact::Task {

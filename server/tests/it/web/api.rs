@@ -509,6 +509,10 @@ fn a_run() -> Run {
         reasoning_details: vec![],
         prompt_tokens: Some(10),
         completion_tokens: None,
+        cached_tokens: None,
+        reasoning_tokens: None,
+        assumed_usd: None,
+        simulated: false,
         cost_usd: Some(MicroUsd(4_200)),
         cost_is: CostIs::Charged,
         finish_reason: FinishReason::Stop,
@@ -517,6 +521,7 @@ fn a_run() -> Run {
         duration_ms: 12,
     };
     let turn = |number, model: &str, done| Turn {
+        reserved: None,
         number,
         model: model.into(),
         simulated: false,
@@ -567,6 +572,8 @@ fn a_run() -> Run {
         input: json!({ "topic": "tea" }),
         started_by: "admin".into(),
         budget_usd: Some(MicroUsd(500_000)),
+        budget_tokens: None,
+        on_budget: domain::budget::OnBudget::Wait,
         state: RunState::Running,
         created_at: Timestamp(1_790_000_000_000),
         started_at: None,
@@ -575,6 +582,7 @@ fn a_run() -> Run {
         parent: None,
         depth: 0,
         only: None,
+        held_by: None,
         totals: Totals {
             cost_usd: Some(MicroUsd(4_200)),
             tokens: Tokens {
@@ -583,6 +591,7 @@ fn a_run() -> Run {
             },
             settled: 1,
             simulated: false,
+            ..Totals::default()
         },
         last_seq: 9,
         last_run_seq: 4,
@@ -629,6 +638,17 @@ async fn a_run_looks_as_the_contract_says() {
             "completion": null
           },
           "budget_usd": "0.5",
+          "budget_tokens": null,
+          "on_budget": "wait",
+          "held_by": null,
+          "child_runs": {
+            "runs": 0,
+            "cost_usd": null,
+            "tokens": {
+              "prompt": null,
+              "completion": null
+            }
+          },
           "simulated": false,
           "parent_run_id": null,
           "parent_task": null,
@@ -674,6 +694,11 @@ async fn a_run_looks_as_the_contract_says() {
                       "model": "anthropic/claude",
                       "prompt_tokens": 10,
                       "completion_tokens": null,
+                      "cached_tokens": null,
+                      "reasoning_tokens": null,
+                      "latency_ms": 12,
+                      "ttft_ms": null,
+                      "simulated": false,
                       "cost_usd": "0.0042",
                       "cost_is": "charged",
                       "finish_reason": "stop",
@@ -685,6 +710,11 @@ async fn a_run_looks_as_the_contract_says() {
                       "model": "a:b",
                       "prompt_tokens": null,
                       "completion_tokens": null,
+                      "cached_tokens": null,
+                      "reasoning_tokens": null,
+                      "latency_ms": null,
+                      "ttft_ms": null,
+                      "simulated": false,
                       "cost_usd": null,
                       "cost_is": "unknown",
                       "finish_reason": null,

@@ -9,10 +9,11 @@ use std::{
 
 use app::{
     api::dto::{
-        Accepted, Actor, AgentDetail, AgentMessage, AgentName, Catalogue, CleanStep, Cleaning,
-        EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm,
-        ProviderInfo, Quota, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, StartRun,
-        Storage, TableSpace, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSpace,
+        Accepted, Actor, AgentDetail, AgentMessage, AgentName, BudgetState, Catalogue, CleanStep,
+        Cleaning, EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck,
+        ProviderForm, ProviderInfo, Quota, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
+        Saved, SetBudget, SetRunBudget, StartRun, Storage, TableSpace, UsageOverview, UsageQuery,
+        UsageRange, UsageRow, UsageSums, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSpace,
         WorkflowSummary,
     },
     backend::Backend,
@@ -26,6 +27,7 @@ use axum::{
 };
 use domain::{
     agent::{Agent, AgentEvent, AgentSpec},
+    budget::{Amount, Budget, Scope},
     event::EventSeverity,
     frame::{Delta, EventFrame, Frame, Metrics},
     graph::{Drawing, problems::problems},
@@ -75,6 +77,8 @@ pub struct FakeBackend {
     pub retention: Mutex<Retention>,
     /// Whether a clean-up is under way.
     pub cleaning: Mutex<bool>,
+    pub budgets: Mutex<Vec<BudgetState>>,
+    pub run_budgets: Mutex<Vec<(RunId, Budget)>>,
     /// What every verb answers with, once set.
     pub broken: Mutex<Option<ApiError>>,
 }
@@ -548,6 +552,58 @@ impl Backend for FakeBackend {
         self.works()?;
         Ok(Catalogue::default())
     }
+
+    async fn usage(&self, _: &Actor, query: UsageQuery) -> Result<Vec<UsageRow>, ApiError> {
+        self.works()?;
+        Ok(vec![UsageRow {
+            day: Some(query.from.max(0)),
+            key: None,
+            name: "one, \"two\"".into(),
+            simulated: false,
+            sums: UsageSums {
+                calls: 3,
+                calls_unknown: 1,
+                charged_usd: Some(MicroUsd(1_500)),
+                ..UsageSums::default()
+            },
+        }])
+    }
+    async fn usage_overview(&self, _: &Actor, _: UsageRange) -> Result<UsageOverview, ApiError> {
+        Err(ApiError::not_found("usage"))
+    }
+    async fn budgets(&self, _: &Actor) -> Result<Vec<BudgetState>, ApiError> {
+        self.works()?;
+        Ok(self.budgets.lock().expect("lock").clone())
+    }
+    async fn budget_of(&self, actor: &Actor, scope: Scope) -> Result<BudgetState, ApiError> {
+        let mut known = self.budgets(actor).await?.into_iter();
+        known
+            .find(|state| state.scope == scope)
+            .ok_or_else(|| ApiError::not_found("budget"))
+    }
+    async fn set_budget(&self, actor: &Actor, request: SetBudget) -> Result<(), ApiError> {
+        self.works()?;
+        self.budgets.lock().expect("lock").push(BudgetState {
+            name: "a name".into(),
+            scope: request.scope,
+            budget: request.budget,
+            spent: Amount {
+                usd: MicroUsd(7),
+                tokens: 8,
+            },
+            by: Some(actor.name.clone()),
+            at: Some(Timestamp(1_000)),
+        });
+        Ok(())
+    }
+    async fn set_run_budget(&self, _: &Actor, request: SetRunBudget) -> Result<(), ApiError> {
+        self.works()?;
+        self.run_budgets
+            .lock()
+            .expect("lock")
+            .push((request.run, request.budget));
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -567,6 +623,8 @@ impl Batches for FakeBackend {
                 workflow,
                 input,
                 budget_usd,
+                budget_tokens: None,
+                on_budget: domain::budget::OnBudget::Wait,
                 idempotency_key: idempotency_key.clone(),
             });
             let seq = starts.len() as u64;

@@ -74,6 +74,7 @@ impl Task {
                 model,
                 simulated,
                 resumed: _,
+                reserved,
                 messages,
             } => {
                 let turns = &mut self.open(at, *attempt)?.turns;
@@ -85,6 +86,7 @@ impl Task {
                     number: *turn,
                     model: model.clone(),
                     simulated: *simulated,
+                    reserved: *reserved,
                     started_at: at.moment,
                     done: None,
                     tools: Vec::new(),

@@ -8,7 +8,6 @@ use super::{Decided, LiveRun, Next, Pen, TaskIx, Todo, weight};
 use crate::{
     graph::{MAX_DEPTH, Work},
     id::{PortName, RunId},
-    money::MicroUsd,
     run::{
         AttemptKey, SkipReason, TaskError, TaskEvent, Waiting,
         input::{Action, ChildSpec, HttpSpec, Timer},
@@ -224,13 +223,10 @@ impl LiveRun {
         else {
             return;
         };
-        let spent = self.run.cost().unwrap_or_default();
-        let left = |budget: MicroUsd| MicroUsd(budget.0.saturating_sub(spent.0));
         pen.actions.push(Action::FindWorkflow(Box::new(ChildSpec {
             key: self.key(task, attempt),
             workflow: workflow.clone(),
             input: self.task(task).input.clone().unwrap_or_else(|| json!({})),
-            budget_usd: self.run.budget_usd.map(left),
         })));
     }
 

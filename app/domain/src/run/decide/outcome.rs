@@ -1,11 +1,10 @@
 //! What workers tell and what moments bring. Both may come too late to matter.
 
-use super::{Decided, LiveRun, Next, Pen, TaskIx, Todo};
+use super::{BegunCall, Decided, LiveRun, Next, Pen, TaskIx, Todo};
 use crate::{
     agent::Agent,
     graph::Work,
-    id::{AgentId, PortName, RunId},
-    message::Message,
+    id::{AgentId, PortName, RunId, TaskName},
     run::{
         AttemptKey, Run, RunError, RunState, TaskError, TaskEvent, TaskState, Waiting,
         input::{Action, Outcome, Rejection},
@@ -43,12 +42,15 @@ impl LiveRun {
         pen: &mut Pen<'_>,
         key: &AttemptKey,
         turn: u32,
-        model: String,
-        simulated: bool,
-        messages: Vec<Message>,
+        call: BegunCall,
     ) -> Decided {
+        let BegunCall {
+            model,
+            simulated,
+            reserved,
+            messages,
+        } = call;
         let (task, agent) = self.at_agent(key)?;
-        self.check_budget(pen, task, key)?;
         let attempt = key.attempt;
         let known = self.task(task).attempt(attempt).and_then(|attempt| {
             let mut turns = attempt.turns.iter();
@@ -68,6 +70,7 @@ impl LiveRun {
             model,
             simulated,
             resumed,
+            reserved: Some(reserved),
             messages,
         };
         self.record_task(pen, task, agent, event)
@@ -81,8 +84,13 @@ impl LiveRun {
             | Outcome::MessageSent { .. }
             | Outcome::ChildFound { .. }
             | Outcome::TurnStarted { .. } => Ok(()),
-            Outcome::TurnCompleted { key, turn, record } => {
+            Outcome::TurnCompleted {
+                key,
+                turn,
+                mut record,
+            } => {
                 let (task, agent) = self.at_agent(&key)?;
+                self.assume_cost(task, key.attempt, turn, &mut record);
                 let event = TaskEvent::TurnCompleted {
                     attempt: key.attempt,
                     turn,
@@ -145,7 +153,10 @@ impl LiveRun {
 
     /// The work on an attempt was cut off: its agent crashed, was ended, or is gone.
     pub fn lost(&mut self, pen: &mut Pen<'_>, key: &AttemptKey, error: TaskError) -> Decided {
-        let (task, _) = self.at_worker(key)?;
+        let task = match self.held_task(key) {
+            Some(task) => task,
+            None => self.at_worker(key)?.0,
+        };
         self.attempt_lost(pen, task, key.attempt, error)
     }
 
@@ -158,6 +169,7 @@ impl LiveRun {
         let Some(task) = name.and_then(|name| self.find(name)) else {
             return Ok(());
         };
+        self.count_child(pen, task, child)?;
         if self.child_of(task) != Some(child.id) {
             return Ok(());
         }
@@ -201,6 +213,12 @@ impl LiveRun {
         self.task(task).child.filter(|_| waits)
     }
 
+    /// Whether this task waits for this child run.
+    pub fn waits_for(&self, task: &TaskName, child: RunId) -> bool {
+        let task = self.find(task);
+        task.is_some_and(|task| self.child_of(task) == Some(child))
+    }
+
     /// Child runs that tasks wait for.
     pub fn children(&self) -> Vec<RunId> {
         let tasks = 0..self.run.tasks.len();
@@ -240,7 +258,7 @@ impl LiveRun {
                 let port = PortName::parse("timeout").ok();
                 self.complete_and_go_on(pen, task, None, output, port)
             }
-            Waiting::Run | Waiting::Provider => Ok(()),
+            Waiting::Run | Waiting::Provider | Waiting::Budget => Ok(()),
         }
     }
 
@@ -273,6 +291,10 @@ impl LiveRun {
         let (Some(limit), true) = (limit, open == Some(key.attempt)) else {
             return Ok(());
         };
+        // A person takes the time that a person takes.
+        if self.is_held(key) {
+            return Ok(());
+        }
         let message = format!(
             "The attempt took longer than its time limit of {} s. Raise the limit, or ask for less.",
             limit / 1_000
@@ -346,7 +368,10 @@ impl LiveRun {
         Ok((task, attempt.and_then(|attempt| attempt.agent)))
     }
 
-    fn at_agent(&self, key: &AttemptKey) -> Result<(TaskIx, Option<AgentId>), Rejection> {
+    pub(super) fn at_agent(
+        &self,
+        key: &AttemptKey,
+    ) -> Result<(TaskIx, Option<AgentId>), Rejection> {
         let (task, agent) = self.at_worker(key)?;
         match agent {
             Some(_) => Ok((task, agent)),
@@ -360,18 +385,5 @@ impl LiveRun {
             self.is_current(key) && matches!(self.node(*task).work, Work::Workflow { .. })
         });
         found.ok_or_else(|| Rejection::AttemptOver(key.clone()))
-    }
-
-    fn check_budget(&mut self, pen: &mut Pen<'_>, task: TaskIx, key: &AttemptKey) -> Decided {
-        let Some(budget) = self.run.budget_usd else {
-            return Ok(());
-        };
-        if self.run.cost().unwrap_or_default() < budget {
-            return Ok(());
-        }
-        let refused = Rejection::BudgetSpent(budget);
-        let error = TaskError::lasting("budget_spent", refused.to_string());
-        self.attempt_failed(pen, task, key.attempt, error)?;
-        Err(refused)
     }
 }

@@ -58,7 +58,8 @@ impl LiveRun {
                 pen.actions.push(Action::SetTimer { at, timer });
             }
             (Waiting::Run, _) => self.limit(pen, task),
-            (Waiting::Approval, None) => {}
+            // Held calls ask again by themselves.
+            (Waiting::Approval, None) | (Waiting::Budget, _) => {}
         }
     }
 

@@ -358,7 +358,10 @@ impl LiveRun {
             return Ok(());
         }
         self.cancel_rounds(pen, task)?;
-        let attempt = self.state(task).attempt();
+        let attempt = self
+            .state(task)
+            .attempt()
+            .or_else(|| self.held_attempt(task));
         let lost = self.must_not_repeat(task);
         self.stop(pen, task);
         let event = match attempt {
@@ -383,6 +386,9 @@ impl LiveRun {
         {
             pen.actions
                 .push(Action::StopAttempt(self.key(task, attempt)));
+            self.free(pen, task, attempt);
+        }
+        if let Some(attempt) = self.held_attempt(task) {
             self.free(pen, task, attempt);
         }
         let waits_for_child = matches!(

@@ -1,13 +1,17 @@
 //! The form of the workflow itself: name, description, and what a run may be given.
 
-use domain::graph::{InputSpec, drawing::InputType};
+use domain::{
+    budget::Scope,
+    graph::{InputSpec, drawing::InputType},
+};
 use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
 use serde_json::Value;
 
 use super::text::area_html;
 use crate::{
     canvas::edit::Edit,
-    components::{Button, ButtonLook, Field, Glyph, IconButton},
+    components::{Button, ButtonLook, Field, Glyph, IconButton, budget_panel::BudgetPanel},
     pages::editor::state::Editor,
 };
 
@@ -15,6 +19,8 @@ use crate::{
 #[component]
 pub fn WorkflowForm(editor: Editor) -> impl IntoView {
     let name = move || editor.drawing(|drawing| drawing.name.clone());
+    let params = use_params_map();
+    let id = params.with_untracked(|params| params.get_str("id").and_then(|id| id.parse().ok()));
     let description = move || editor.drawing(|drawing| drawing.description.clone());
     view! {
         <header class="inspector-head"><h2>"Workflow"</h2></header>
@@ -29,6 +35,7 @@ pub fn WorkflowForm(editor: Editor) -> impl IntoView {
             </Field>
             <Inputs editor/>
         </form>
+        {id.map(|id| view! { <BudgetPanel scope=Scope::Workflow(id)/> })}
     }
 }
 

@@ -163,14 +163,17 @@ fn the_last_usage_counts_and_none_is_summed() {
         end("stop"),
         usage(json!(null)),
         usage(json!({"prompt_tokens": "40", "completion_tokens": 22.0, "cost": 0.000123, "is_byok": false,
-            "cost_details": {"upstream_inference_cost": 9}})),
+            "cost_details": {"upstream_inference_cost": 9}, "prompt_tokens_details": {"cached_tokens": 7},
+            "completion_tokens_details": {"reasoning_tokens": 5, "image_tokens": 0}})),
     ])
     .expect("an answer");
     assert_eq!(
         answer.usage,
         Usage {
             prompt_tokens: Some(40),
-            completion_tokens: Some(22)
+            completion_tokens: Some(22),
+            cached_tokens: Some(7),
+            reasoning_tokens: Some(5),
         }
     );
     assert_eq!(

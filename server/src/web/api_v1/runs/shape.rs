@@ -5,6 +5,7 @@ mod attempt;
 
 use app::api::dto::RunSummary;
 use domain::{
+    budget::{Notice, OnBudget, Scope},
     id::TaskName,
     money::MicroUsd,
     run::{Answer, Run, RunState, Task, TaskError, TaskState, Tokens},
@@ -44,8 +45,16 @@ pub struct RunShape {
     cost_usd: Option<String>,
     /// Tokens so far.
     tokens: TokensShape,
-    /// Its limit.
+    /// Its limit in money.
     budget_usd: Option<String>,
+    /// Its limit in tokens.
+    budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass a limit: `wait` or `fail`.
+    on_budget: &'static str,
+    /// The limit that a call was held back for last; it stands while tasks wait for `budget`.
+    held_by: Option<HeldShape>,
+    /// What its child runs took that came to their end; they are not part of its own sums.
+    child_runs: ChildrenShape,
     /// Whether any of its text is simulated.
     simulated: bool,
     /// The run that it was made from.
@@ -68,6 +77,26 @@ pub struct RunShape {
     last_run_seq: u64,
     /// Its tasks, in the order of the file.
     tasks: Vec<TaskShape>,
+}
+
+/// A limit that a call could pass.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldShape {
+    /// `run`, `workflow`, `agent`, `provider` or `day`.
+    scope: &'static str,
+    /// What happened and what to do.
+    message: String,
+}
+
+/// What child runs took.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChildrenShape {
+    /// How many came to their end.
+    runs: u32,
+    /// What they cost.
+    cost_usd: Option<String>,
+    /// Their tokens.
+    tokens: TokensShape,
 }
 
 /// A run in a list.
@@ -226,6 +255,17 @@ impl RunShape {
             cost_usd: money(run.cost()),
             tokens: TokensShape::of(run.tokens()),
             budget_usd: money(run.budget_usd),
+            budget_tokens: run.budget_tokens,
+            on_budget: match run.on_budget {
+                OnBudget::Wait => "wait",
+                OnBudget::Fail => "fail",
+            },
+            held_by: run.held_by.as_ref().map(HeldShape::of),
+            child_runs: ChildrenShape {
+                runs: run.totals.children.runs,
+                cost_usd: money(run.totals.children.cost_usd),
+                tokens: TokensShape::of(run.totals.children.tokens),
+            },
             simulated: run.is_simulated(),
             parent_run_id: run.parent.as_ref().map(|parent| parent.run.to_string()),
             parent_task: run
@@ -242,6 +282,21 @@ impl RunShape {
                 .iter()
                 .map(|(name, task)| TaskShape::of(name, task))
                 .collect(),
+        }
+    }
+}
+
+impl HeldShape {
+    fn of(notice: &Notice) -> Self {
+        Self {
+            scope: match notice.scope {
+                Scope::Run(_) => "run",
+                Scope::Workflow(_) => "workflow",
+                Scope::Agent(_) => "agent",
+                Scope::Provider(_) => "provider",
+                Scope::Day => "day",
+            },
+            message: format!("The next call could pass {notice}. Raise it, or cancel the run."),
         }
     }
 }

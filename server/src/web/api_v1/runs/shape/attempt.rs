@@ -41,6 +41,16 @@ pub struct TurnShape {
     prompt_tokens: Option<u64>,
     /// Tokens written.
     completion_tokens: Option<u64>,
+    /// Of those read the ones that the provider had kept from before.
+    cached_tokens: Option<u64>,
+    /// Of those written the ones that were thought.
+    reasoning_tokens: Option<u64>,
+    /// From the request to its end, in milliseconds.
+    latency_ms: Option<u64>,
+    /// From the request to the first text, in milliseconds.
+    ttft_ms: Option<u64>,
+    /// Whether the provider only rehearses.
+    simulated: bool,
     /// What it cost.
     cost_usd: Option<String>,
     /// Where that figure is from: `charged`, `estimated`, `unknown`.
@@ -83,6 +93,11 @@ impl TurnShape {
                 model: done.model.clone(),
                 prompt_tokens: done.prompt_tokens,
                 completion_tokens: done.completion_tokens,
+                cached_tokens: done.cached_tokens,
+                reasoning_tokens: done.reasoning_tokens,
+                latency_ms: Some(done.duration_ms),
+                ttft_ms: done.first_token_ms,
+                simulated: turn.simulated,
                 cost_usd: money(done.cost_usd),
                 cost_is: cost_is(done.cost_is),
                 finish_reason: Some(finish_reason(done.finish_reason)),
@@ -96,6 +111,11 @@ impl TurnShape {
                     model: model.to_owned(),
                     prompt_tokens: None,
                     completion_tokens: None,
+                    cached_tokens: None,
+                    reasoning_tokens: None,
+                    latency_ms: None,
+                    ttft_ms: None,
+                    simulated: turn.simulated,
                     cost_usd: None,
                     cost_is: cost_is(CostIs::Unknown),
                     finish_reason: None,

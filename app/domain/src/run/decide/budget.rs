@@ -1,0 +1,257 @@
+//! Money in one run: calls that are held back by a budget, and what becomes of them; limits that
+//! people set; what child runs cost. Whether a call fits is for the ledger to say.
+
+use super::{Decided, LiveRun, Pen, TaskIx};
+use crate::{
+    budget::{Amount, Budget, Notice},
+    id::{AgentId, TaskName},
+    message::Message,
+    run::{
+        AttemptKey, Run, RunEvent, TaskError, TaskEvent, TaskState, TurnRecord, Waiting,
+        input::{Action, Rejection, Timer},
+    },
+    time::Timestamp,
+};
+
+/// A model call that may begin.
+#[derive(Debug, Clone)]
+pub struct BegunCall {
+    /// `provider:model`.
+    pub model: String,
+    /// Whether the provider only rehearses.
+    pub simulated: bool,
+    /// What is set aside for it.
+    pub reserved: Amount,
+    /// What the agent is handed with it.
+    pub messages: Vec<Message>,
+}
+
+impl LiveRun {
+    /// Whether this attempt waits for room in a budget.
+    pub fn is_held(&self, key: &AttemptKey) -> bool {
+        self.held_task(key).is_some()
+    }
+
+    pub(super) fn held_task(&self, key: &AttemptKey) -> Option<TaskIx> {
+        self.find(&key.task)
+            .filter(|task| self.held_attempt(*task) == Some(key.attempt))
+    }
+
+    /// The attempt of a task that waits for room in a budget.
+    pub(super) fn held_attempt(&self, task: TaskIx) -> Option<u32> {
+        let held = matches!(
+            self.state(task),
+            TaskState::Waiting {
+                reason: Waiting::Budget,
+                ..
+            }
+        );
+        let open = self.task(task).open_attempt().filter(|_| held);
+        open.map(|open| open.number)
+    }
+
+    /// Attempts that wait for room in a budget, with the agents that are at them.
+    pub fn held(&self) -> Vec<(AttemptKey, Option<AgentId>)> {
+        let held = |task: TaskIx| {
+            let attempt = self.held_attempt(task)?;
+            let agent = self.task(task).attempt(attempt)?.agent;
+            Some((self.key(task, attempt), agent))
+        };
+        (0..self.run.tasks.len()).filter_map(held).collect()
+    }
+
+    /// Whether this attempt may ask for a call now.
+    pub fn may_call(&self, key: &AttemptKey) -> Result<(), Rejection> {
+        self.at_agent(key).map(|_| ())
+    }
+
+    /// A call is held back: its task waits for room. With a notice a person is asked; without one
+    /// others only have to come to their end first.
+    pub fn hold(
+        &mut self,
+        pen: &mut Pen<'_>,
+        key: &AttemptKey,
+        notice: Option<Notice>,
+        until: Option<Timestamp>,
+    ) -> Decided {
+        let (task, agent) = self.at_agent(key)?;
+        let attempt = key.attempt;
+        if matches!(self.state(task), TaskState::Assigned { .. }) {
+            self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
+        }
+        if let Some(notice) = notice
+            && !self.is_told(&notice)
+        {
+            self.record_run(pen, RunEvent::BudgetExceeded(notice))?;
+        }
+        let event = TaskEvent::Waiting {
+            attempt,
+            reason: Waiting::Budget,
+            until,
+            child_run_id: None,
+        };
+        self.record_task(pen, task, agent, event)
+    }
+
+    /// Whether people were told of this limit already, for another task that still waits.
+    fn is_told(&self, notice: &Notice) -> bool {
+        let told = self.run.held_by.as_ref();
+        told.is_some_and(|told| told.scope == notice.scope && told.budget == notice.budget)
+            && (0..self.run.tasks.len()).any(|task| self.held_attempt(task).is_some())
+    }
+
+    /// A call is refused for good.
+    pub fn refuse_call(
+        &mut self,
+        pen: &mut Pen<'_>,
+        key: &AttemptKey,
+        notice: Option<Notice>,
+        error: TaskError,
+    ) -> Decided {
+        let (task, _) = self.at_agent(key)?;
+        if let Some(notice) = notice {
+            self.record_run(pen, RunEvent::BudgetExceeded(notice))?;
+        }
+        self.attempt_failed(pen, task, key.attempt, error)
+    }
+
+    /// There is room: the attempt goes on where it stood.
+    pub fn go_on_held(&mut self, pen: &mut Pen<'_>, key: &AttemptKey) -> Decided {
+        let Some(task) = self.held_task(key) else {
+            return Ok(());
+        };
+        let agent = self.task(task).attempt(key.attempt).and_then(|it| it.agent);
+        let attempt = key.attempt;
+        self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
+        let provider = self.provider_of(task, None);
+        self.take_on(pen, task, provider);
+        if let Some(limit) = self.node(task).timeout_ms {
+            pen.actions.push(Action::SetTimer {
+                at: pen.now.plus_ms(limit),
+                timer: Timer::AttemptTimeout(key.clone()),
+            });
+        }
+        Ok(())
+    }
+
+    /// A person sets the limits of the run.
+    pub fn set_budget(&mut self, pen: &mut Pen<'_>, by: &str, budget: Budget) -> Decided {
+        if self.run.state.is_final() {
+            return Err(Rejection::RunOver(self.run.state.name()));
+        }
+        let event = RunEvent::BudgetSet {
+            by: by.to_owned(),
+            budget_usd: budget.usd,
+            budget_tokens: budget.tokens,
+            on_budget: budget.on_budget,
+        };
+        self.record_run(pen, event)
+    }
+
+    /// Four fifths of the run's budget are spent.
+    pub fn warn(&mut self, pen: &mut Pen<'_>, notice: Notice) -> Decided {
+        if self.run.state.is_final() {
+            return Ok(());
+        }
+        self.record_run(pen, RunEvent::BudgetWarned(notice))
+    }
+
+    /// What a child cost is written down where it was asked for.
+    pub(super) fn count_child(&mut self, pen: &mut Pen<'_>, task: TaskIx, child: &Run) -> Decided {
+        if self.task(task).child != Some(child.id) {
+            return Ok(());
+        }
+        let totals = &child.totals;
+        let event = RunEvent::ChildEnded {
+            child_run_id: child.id,
+            for_task: self.name(task),
+            cost_usd: totals.cost_with_children(),
+            assumed_usd: totals.assumed_usd + totals.children.assumed_usd,
+            tokens: totals.tokens.plus(totals.children.tokens),
+        };
+        self.record_run(pen, event)
+    }
+
+    /// A call of unknown cost counts in budgets with what was set aside for it.
+    pub(super) fn assume_cost(
+        &self,
+        task: TaskIx,
+        attempt: u32,
+        turn: u32,
+        record: &mut TurnRecord,
+    ) {
+        let turn = self
+            .task(task)
+            .attempt(attempt)
+            .and_then(|attempt| attempt.turns.iter().find(|known| known.number == turn));
+        let Some(turn) = turn else { return };
+        record.simulated = turn.simulated;
+        record.assumed_usd = match record.cost_usd {
+            Some(_) => None,
+            None => turn.reserved.map(|it| it.usd).filter(|usd| usd.0 > 0),
+        };
+    }
+
+    /// Calls that were under way, with what is set aside for each.
+    pub fn open_calls(&self) -> Vec<OpenCall> {
+        (0..self.run.tasks.len())
+            .filter_map(|task| self.open_call(task))
+            .collect()
+    }
+
+    /// What is set aside for a call of this task that is under way, or was when a crash cut it.
+    pub fn cut_share(&self, task: &TaskName) -> Option<Amount> {
+        let task = self.find(task)?;
+        self.open_call(task).map(|call| call.reserved)
+    }
+
+    fn open_call(&self, task: TaskIx) -> Option<OpenCall> {
+        let attempt = self.task(task).open_attempt()?;
+        let turn = attempt.turns.iter().find(|turn| turn.done.is_none())?;
+        Some(OpenCall {
+            task,
+            agent: attempt.agent?,
+            model: turn.model.clone(),
+            reserved: turn.reserved?,
+        })
+    }
+}
+
+/// A call that was under way.
+#[derive(Debug, Clone)]
+pub struct OpenCall {
+    /// Its task.
+    pub task: TaskIx,
+    /// Who makes it.
+    pub agent: AgentId,
+    /// `provider:model`.
+    pub model: String,
+    /// What is set aside for it.
+    pub reserved: Amount,
+}
+
+/// Why a call is not made, in a task's words.
+pub fn refused(notice: &Notice) -> TaskError {
+    let Amount { usd, tokens } = notice.needed;
+    let mut words = notice.to_string();
+    if let Some(first) = words.get(..1) {
+        let first = first.to_uppercase();
+        words.replace_range(..1, &first);
+    }
+    let message = format!(
+        "{words}. The next call may take ${usd} and {tokens} tokens, so it was not made. \
+         Raise that budget and take the run up again, or allow shorter answers in the step."
+    );
+    TaskError::lasting("budget_exceeded", message)
+}
+
+/// Why a call whose price nobody knows is not made.
+pub fn without_price(model: &str, whose: &str) -> TaskError {
+    TaskError::lasting(
+        "price_unknown",
+        format!(
+            "Nobody knows what a call of {model} costs, and the budget of {whose} is in money, so the call was not \
+             made. Choose a model with a price, or limit {whose} by tokens instead of money, or take the budget away."
+        ),
+    )
+}

@@ -1,0 +1,406 @@
+//! Budgets over all runs: each call is weighed before it is made, and what is recorded is entered in
+//! the books. The books are a fold over events; whoever feeds them the same events has the same books.
+
+use std::collections::VecDeque;
+
+use super::{Step, Troupe};
+use crate::{
+    budget::{
+        Amount, Budget, Crossed, Notice, OnBudget, Period, Quote, Scope, Verdict, begin_of, day_of,
+        ledger::Call,
+    },
+    event::{Event, Fact, SystemEvent},
+    id::{AgentId, RunId, WorkflowId},
+    run::{
+        AttemptKey, Run, RunEvent, TaskEvent,
+        decide::{LiveRun, provider, refused, without_price},
+        input::{Action, Rejection, Timer},
+    },
+    time::Timestamp,
+};
+
+/// A model call that an agent wants to make.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub key: AttemptKey,
+    pub turn: u32,
+    pub model: String,
+    pub simulated: bool,
+    pub quote: Quote,
+}
+
+/// Attempts that wait for room, in the order in which they asked; with what they asked for, where
+/// they asked since the server started.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    waiting: VecDeque<(AttemptKey, Option<(String, Quote)>)>,
+    look: bool,
+}
+
+impl Troupe {
+    /// What is spent and reserved.
+    pub fn books(&self) -> &crate::budget::Ledger {
+        &self.ledger
+    }
+
+    /// Takes in what was spent before this server started: in all, and on this day.
+    pub fn carry_spent(&mut self, scope: Scope, total: Amount, today: Amount, day: i64) {
+        self.ledger.carry(scope, total, today, day);
+    }
+
+    /// Takes in a budget that was stored.
+    pub fn adopt_budget(&mut self, scope: Scope, budget: Budget) {
+        self.ledger.set(scope, Some(budget));
+    }
+
+    // -- before a call ----------------------------------------------------------------------------
+
+    /// A model is about to be called, if all budgets that it counts for have room.
+    pub(super) fn call_asked(
+        &mut self,
+        asked: Asked,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let key = asked.key.clone();
+        let live = self.runs.get(&key.run);
+        let live = live.ok_or_else(|| Rejection::AttemptOver(key.clone()))?;
+        live.may_call(&key)?;
+        let scopes = self.scopes_of(&key, &asked.model);
+        let call = (key.run, key.task.clone());
+        match self.ledger.weigh(&call, &scopes, asked.quote, day_of(now)) {
+            Verdict::Fits(amount) => self.turn_starts(asked, amount, now, step),
+            Verdict::Later => {
+                self.hold(asked, None, now, step)?;
+                let words = "other calls have to end first: their share of a budget is set aside";
+                Err(Rejection::CallRefused(words.to_owned()))
+            }
+            Verdict::Exceeds(notice) => {
+                let words = notice.to_string();
+                match notice.budget.on_budget {
+                    OnBudget::Wait => self.hold(asked, Some(notice), now, step)?,
+                    OnBudget::Fail => self.with_run(key.run, now, step, |live, pen| {
+                        let error = refused(&notice);
+                        live.refuse_call(pen, &key, Some(notice), error)
+                    })?,
+                }
+                Err(Rejection::CallRefused(words))
+            }
+            Verdict::NoPrice(scope) => {
+                let error = without_price(&asked.model, &scope.words());
+                let words = error.message.clone();
+                self.with_run(key.run, now, step, |live, pen| {
+                    live.refuse_call(pen, &key, None, error)
+                })?;
+                Err(Rejection::CallRefused(words))
+            }
+        }
+    }
+
+    fn hold(
+        &mut self,
+        asked: Asked,
+        notice: Option<Notice>,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let Asked {
+            key, model, quote, ..
+        } = asked;
+        let daily = notice
+            .as_ref()
+            .is_some_and(|notice| notice.budget.period == Period::Day);
+        let until = daily.then(|| begin_of(day_of(now) + 1));
+        self.with_run(key.run, now, step, |live, pen| {
+            live.hold(pen, &key, notice, until)
+        })?;
+        self.take_promise_back(&key, &model);
+        if let Some(at) = until {
+            let timer = Timer::NewDay;
+            step.actions.push(Action::SetTimer { at, timer });
+        }
+        self.wait_for_room(key, Some((model, quote)));
+        Ok(())
+    }
+
+    /// What was promised to an attempt that is held once more is free again, but for the share of a
+    /// call that a crash cut: that one may have been made.
+    fn take_promise_back(&mut self, key: &AttemptKey, model: &str) {
+        let call = (key.run, key.task.clone());
+        let live = self.runs.get(&key.run);
+        match live.and_then(|live| live.cut_share(&key.task)) {
+            Some(amount) => {
+                let scopes = self.scopes_of(key, model);
+                self.ledger.reserve(call, scopes, amount);
+            }
+            None => self.ledger.release(&call),
+        }
+    }
+
+    /// Lets an attempt wait until there is room for its call.
+    pub(super) fn wait_for_room(&mut self, key: AttemptKey, asked: Option<(String, Quote)>) {
+        self.held.look |= asked.is_none();
+        self.held.waiting.push_back((key, asked));
+    }
+
+    /// Something changed that may let held calls go on.
+    pub(super) fn look_at_held(&mut self) {
+        self.held.look = true;
+    }
+
+    /// Lets those go on for whose calls there is room by now. What a call wants is set aside at once,
+    /// so that of many only as many go on as have room.
+    pub(super) fn let_held_go_on(
+        &mut self,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let freed = self.ledger.take_freed();
+        if !(freed | std::mem::take(&mut self.held.look)) || self.held.waiting.is_empty() {
+            return Ok(());
+        }
+        for (key, asked) in std::mem::take(&mut self.held.waiting) {
+            let live = self.runs.get(&key.run);
+            let Some(live) = live.filter(|live| live.is_held(&key)) else {
+                continue;
+            };
+            if live.run.is_paused() || live.run.state.is_final() {
+                self.held.waiting.push_back((key, asked));
+                continue;
+            }
+            if let Some((model, quote)) = &asked {
+                let scopes = self.scopes_of(&key, model);
+                let call = (key.run, key.task.clone());
+                match self.ledger.weigh(&call, &scopes, *quote, day_of(now)) {
+                    Verdict::Fits(amount) => self.ledger.reserve(call, scopes, amount),
+                    // Who was too much before goes on only to be told that its price is unknown now.
+                    Verdict::NoPrice(_) => {}
+                    Verdict::Later | Verdict::Exceeds(_) => {
+                        self.held.waiting.push_back((key, asked));
+                        continue;
+                    }
+                }
+            }
+            let agent = self.worker(&key).map(|agent| agent.id);
+            let Some(agent) = agent else { continue };
+            self.with_run(key.run, now, step, |live, pen| live.go_on_held(pen, &key))?;
+            self.start_attempt(&key, agent, now, step);
+        }
+        Ok(())
+    }
+
+    // -- the books --------------------------------------------------------------------------------
+
+    /// Enters what was recorded of a run, and warns where four fifths of a limit are used.
+    pub(super) fn keep_books(
+        &mut self,
+        from: usize,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let mut crossed = Vec::new();
+        for event in step.events.get(from..).unwrap_or_default() {
+            crossed.extend(self.enter(event));
+        }
+        for notice in crossed {
+            self.warn(notice, now, step)?;
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, event: &Event) -> Vec<Crossed> {
+        match &event.fact {
+            Fact::Task {
+                run,
+                task,
+                agent,
+                workflow,
+                event: what,
+            } => {
+                let call: Call = (*run, task.clone());
+                match what {
+                    TaskEvent::TurnStarted {
+                        model, reserved, ..
+                    } => {
+                        let chain = self.chain(*run);
+                        let scopes = scopes(&chain, *workflow, *agent, provider(Some(model)));
+                        self.ledger
+                            .reserve(call, scopes, reserved.unwrap_or_default());
+                    }
+                    TaskEvent::TurnCompleted { record, .. } => {
+                        let chain = self.chain(*run);
+                        let scopes = scopes(&chain, *workflow, *agent, &record.provider);
+                        let day = day_of(event.at);
+                        return self.ledger.settle(&call, &scopes, record.spent(), day);
+                    }
+                    TaskEvent::TurnFailed { .. }
+                    | TaskEvent::Retrying { .. }
+                    | TaskEvent::Unknown { .. }
+                    | TaskEvent::Completed { .. }
+                    | TaskEvent::Failed { .. }
+                    | TaskEvent::Skipped { .. }
+                    | TaskEvent::Cancelled { .. } => self.ledger.release(&call),
+                    TaskEvent::Ready { .. }
+                    | TaskEvent::Opened { .. }
+                    | TaskEvent::Assigned { .. }
+                    | TaskEvent::Started { .. }
+                    | TaskEvent::ToolCalled { .. }
+                    | TaskEvent::ToolReturned { .. }
+                    | TaskEvent::Waiting { .. }
+                    | TaskEvent::Answered { .. } => {}
+                }
+            }
+            Fact::Run {
+                run, event: what, ..
+            } => match what {
+                RunEvent::BudgetSet { .. } => {
+                    let budget = self.runs.get(run).and_then(|live| live.run.budget());
+                    self.ledger.set(Scope::Run(*run), budget);
+                }
+                RunEvent::Resumed { .. } => self.look_at_held(),
+                RunEvent::Completed { .. }
+                | RunEvent::Failed { .. }
+                | RunEvent::Cancelled { .. } => self.ledger.release_run(*run),
+                RunEvent::Queued { .. }
+                | RunEvent::Started {}
+                | RunEvent::Paused { .. }
+                | RunEvent::BudgetWarned(_)
+                | RunEvent::BudgetExceeded(_)
+                | RunEvent::ChildEnded { .. } => {}
+            },
+            Fact::Agent { .. } | Fact::System(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn warn(&mut self, notice: Notice, now: Timestamp, step: &mut Step) -> Result<(), Rejection> {
+        match notice.scope {
+            Scope::Run(limited) => {
+                // A call of a child counts for the runs above it; one that ended needs no warning.
+                if !self.runs.contains_key(&limited) {
+                    return Ok(());
+                }
+                self.with_run(limited, now, step, |live, pen| live.warn(pen, notice))
+            }
+            Scope::Workflow(_) | Scope::Agent(_) | Scope::Provider(_) | Scope::Day => {
+                self.record(Fact::System(SystemEvent::BudgetWarned(notice)), now, step);
+                Ok(())
+            }
+        }
+    }
+
+    /// The limits of a run that begins.
+    pub(super) fn limit_run(&mut self, run: &Run) {
+        if let Some(budget) = run.budget() {
+            self.ledger.set(Scope::Run(run.id), Some(budget));
+        }
+    }
+
+    /// Enters what a run that was replayed has spent, and what its open calls have set aside.
+    pub(super) fn carry_run(&mut self, live: &LiveRun) {
+        let run = &live.run;
+        self.limit_run(run);
+        let spent = run.totals.spent();
+        let above = self.parent_of(run).map(|parent| self.chain(parent));
+        let chain: Vec<RunId> = std::iter::once(run.id)
+            .chain(above.unwrap_or_default())
+            .collect();
+        for id in chain.iter().copied() {
+            self.ledger
+                .carry(Scope::Run(id), spent, Amount::default(), 0);
+        }
+        for open in live.open_calls() {
+            let name = run.tasks.get_index(open.task).map(|(name, _)| name.clone());
+            let Some(name) = name else { continue };
+            let scopes = scopes(
+                &chain,
+                run.workflow_id,
+                Some(open.agent),
+                provider(Some(&open.model)),
+            );
+            self.ledger.reserve((run.id, name), scopes, open.reserved);
+        }
+    }
+
+    /// A person sets the budget of something that is no run.
+    pub(super) fn set_budget(
+        &mut self,
+        by: &str,
+        scope: Scope,
+        budget: Option<Budget>,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        match &scope {
+            Scope::Run(run) => return Err(Rejection::NoSuchRun(*run)),
+            Scope::Agent(agent) if budget.is_some() && !self.agents.contains_key(agent) => {
+                return Err(Rejection::NoSuchAgent(*agent));
+            }
+            Scope::Agent(_) | Scope::Workflow(_) | Scope::Provider(_) | Scope::Day => {}
+        }
+        let budget = budget.filter(Budget::is_some);
+        self.ledger.set(scope.clone(), budget);
+        let event = SystemEvent::BudgetSet {
+            scope,
+            budget,
+            by: by.to_owned(),
+        };
+        self.record(Fact::System(event), now, step);
+        Ok(())
+    }
+
+    // -- who pays ---------------------------------------------------------------------------------
+
+    fn scopes_of(&self, key: &AttemptKey, model: &str) -> Vec<Scope> {
+        let live = self.runs.get(&key.run);
+        let agent = live.and_then(|live| {
+            let task = live.run.tasks.get(&key.task)?;
+            task.attempt(key.attempt)?.agent
+        });
+        match live.map(|live| live.run.workflow_id) {
+            Some(workflow) => {
+                let chain = self.chain(key.run);
+                scopes(&chain, workflow, agent, provider(Some(model)))
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// The live run that waits for this one.
+    fn parent_of(&self, run: &Run) -> Option<RunId> {
+        let parent = run.parent.as_ref()?;
+        let above = self.runs.get(&parent.run)?;
+        let waits = above.waits_for(parent.task.as_ref()?, run.id);
+        waits.then_some(parent.run)
+    }
+
+    /// A run and the live runs that wait for it, one above the other.
+    fn chain(&self, run: RunId) -> Vec<RunId> {
+        let mut chain = Vec::new();
+        let mut next = Some(run);
+        while let Some(live) = next.and_then(|id| self.runs.get(&id)) {
+            if chain.contains(&live.run.id) {
+                break;
+            }
+            chain.push(live.run.id);
+            next = self.parent_of(&live.run);
+        }
+        chain
+    }
+}
+
+/// Everything that a call counts for: its run and those above it come first, as their people are
+/// nearest.
+fn scopes(
+    chain: &[RunId],
+    workflow: WorkflowId,
+    agent: Option<AgentId>,
+    provider: &str,
+) -> Vec<Scope> {
+    let mut scopes: Vec<Scope> = chain.iter().copied().map(Scope::Run).collect();
+    scopes.push(Scope::Workflow(workflow));
+    scopes.extend(agent.map(Scope::Agent));
+    scopes.push(Scope::Provider(provider.to_owned()));
+    scopes.push(Scope::Day);
+    scopes
+}
