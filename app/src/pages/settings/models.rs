@@ -180,9 +180,6 @@ mod tests {
 
     #[test]
     fn terms_say_price_and_context() {
-        assert_eq!(
-            offer().terms(),
-            "$3.00 in, $15.00 out per million, 131k context"
-        );
+        assert_eq!(offer().terms(), "$3 in, $15 out per million, 131k context");
     }
 }

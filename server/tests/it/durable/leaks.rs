@@ -94,6 +94,7 @@ async fn runs_give_back_what_they_took() {
         .collect();
     let known = [
         "lock",
+        "master.key",
         "troupe.db",
         "troupe.db-shm",
         "troupe.db-wal",

@@ -82,6 +82,12 @@ impl Provider {
         let Some((head, body)) = read(&mut client).await else {
             return;
         };
+        // Looking at what is on offer calls nobody.
+        if head.starts_with("GET /v1/models") {
+            let _gone = client.write_all(CATALOGUE).await;
+            let _gone = client.shutdown().await;
+            return;
+        }
         let model = head.starts_with("POST /v1/chat/completions");
         let at = {
             let mut ledger = self.ledger.lock().expect("lock");
@@ -138,6 +144,8 @@ impl Provider {
         client.write_all(b"data: [DONE]\n\n").await
     }
 }
+
+const CATALOGUE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"data\":[]}";
 
 const EFFECT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"n\": 4200}";
 
