@@ -26,6 +26,7 @@ pub mod markdown;
 pub mod models;
 pub mod numbers;
 pub mod palette;
+pub mod preferences;
 pub mod rail;
 pub mod rows;
 pub mod run_dialog;

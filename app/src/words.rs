@@ -22,6 +22,18 @@ pub fn money(amount: MicroUsd) -> String {
     }
 }
 
+/// An amount to the last digit, as limits are: `$0.50`, `$0.012`.
+pub fn exact_money(amount: MicroUsd) -> String {
+    match amount.0 % 10_000 {
+        0 => format!(
+            "${}.{:02}",
+            amount.0 / 1_000_000,
+            amount.0 % 1_000_000 / 10_000
+        ),
+        _ => format!("${amount}"),
+    }
+}
+
 /// A duration in at most two units: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `4 d 3 h`.
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1_000;

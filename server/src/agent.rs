@@ -25,7 +25,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{tools::Tools, turn::attempt};
-use crate::llm::Providers;
+use crate::{clock::Clock, llm::Providers, store::calls::OpenCall};
 
 /// Where an agent hands in what it has. The engine's side of it is the kernel and the bus.
 pub trait Desk: Send + Sync {
@@ -43,6 +43,12 @@ pub trait Desk: Send + Sync {
 
     /// Shows a piece of text that is being written. May be lost; never waits.
     fn show(&self, delta: Delta);
+
+    /// A call began that may be charged. Never waits.
+    fn call_began(&self, call: OpenCall);
+
+    /// A call is over, however it ended; `known` says whether its cost is stored. Never waits.
+    fn call_over(&self, generation_id: &str, known: bool);
 }
 
 /// The attempt was ended from outside: the agent lays down its work and says nothing more.
@@ -65,6 +71,8 @@ pub struct AttemptContext {
     pub desk: Arc<dyn Desk>,
     /// Where model calls go.
     pub providers: Arc<Providers>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
     /// The tools there are.
     pub tools: Arc<Tools>,
     /// The agent's own directory.

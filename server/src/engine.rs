@@ -7,6 +7,7 @@ pub mod children;
 pub mod effects;
 pub mod health;
 pub mod kernel;
+pub mod late_costs;
 pub mod metrics;
 pub mod open_turns;
 pub mod recovery;

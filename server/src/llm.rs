@@ -64,6 +64,16 @@ pub trait Llm: Send + Sync {
     /// What people may know about it.
     fn about(&self) -> ProviderInfo;
 
+    /// Whether it can say later what a call cost: its calls then begin with [`Chunk::Began`].
+    fn keeps_costs(&self) -> bool {
+        false
+    }
+
+    /// What a call cost that ended without a word about it.
+    fn late_cost(&self, _generation_id: &str) -> BoxFuture<'static, Result<Late, LlmError>> {
+        std::future::ready(Ok(Late::Never)).boxed()
+    }
+
     /// What a model costs by list, for budgets. Whoever rehearses, or serves one's own models, charges
     /// nothing; of the others nobody knows, unless they say.
     fn price(&self, _model: &str) -> BoxFuture<'static, ListPrice> {
@@ -73,6 +83,30 @@ pub trait Llm: Send + Sync {
         };
         std::future::ready(price).boxed()
     }
+}
+
+/// What a provider says of a call after its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Late {
+    /// This.
+    Known(LateAnswer),
+    /// Nothing so far; it writes its books with a delay.
+    NotYet,
+    /// It keeps no such books.
+    Never,
+}
+
+/// What a call took, as its provider's books say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateAnswer {
+    /// What it cost.
+    pub cost: MicroUsd,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// Tokens read.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written.
+    pub completion_tokens: Option<u64>,
 }
 
 /// What a model costs by list.
@@ -150,6 +184,9 @@ pub struct ToolSpec {
 /// A piece of an answer that is under way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Chunk {
+    /// The provider took the call and names it so; from here on it may charge for it. Comes first, from
+    /// those alone that can say later what a call cost.
+    Began(String),
     /// More of the text.
     Text(String),
     /// More of what the model thinks aloud; not part of the answer.

@@ -26,6 +26,7 @@ use crate::{
         effects::{Effects, Means},
         health::{self, Health},
         kernel::{self, Handle, Kernel},
+        late_costs::{self, late_costs},
         metrics::{self, Gauges, Streamed},
         open_turns::OpenTurns,
         recovery::{Marker, recover, trust},
@@ -199,13 +200,28 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     ));
     let (kernel, inbox) = kernel::inbox();
     let (gauges, gauges_seen) = watch::channel(Gauges::default());
+    let (calls, looking) = late_costs(late_costs::Means {
+        calls: database.clone(),
+        store: Arc::clone(&store),
+        providers: Arc::clone(&providers),
+        kernel: kernel.clone(),
+        clock: Arc::clone(&clock),
+        shutdown: shutdown.child_token(),
+    });
+    tracker.spawn(looking.run());
     let kernel_desk = KernelDesk {
         kernel: kernel.clone(),
         bus: Arc::clone(&bus),
         streamed: streamed.clone(),
         open: open.clone(),
+        calls,
     };
-    let worker = AgentWorker::new(Arc::clone(&providers), workspaces.clone(), kernel_desk);
+    let worker = AgentWorker::new(
+        Arc::clone(&providers),
+        workspaces.clone(),
+        Arc::clone(&clock),
+        kernel_desk,
+    );
     let guard = Guard::new(Arc::new(SystemResolver), settings.http_allow)
         .with_own_ports(settings.own_ports);
     let effects = Effects::new(Means {

@@ -5,6 +5,7 @@
 //! in the same transaction as the events that caused them, for lists and for programs that read the
 //! database.
 
+pub mod calls;
 pub mod sqlite;
 pub mod upkeep;
 

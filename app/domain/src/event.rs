@@ -216,6 +216,7 @@ impl Fact {
                 | TaskEvent::Started { .. }
                 | TaskEvent::TurnStarted { .. }
                 | TaskEvent::TurnCompleted { .. }
+                | TaskEvent::TurnPriced { .. }
                 | TaskEvent::ToolCalled { .. }
                 | TaskEvent::ToolReturned { .. }
                 | TaskEvent::Waiting { .. }

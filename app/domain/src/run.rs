@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::{
-    event::{CostIs, FinishReason, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord},
+    event::{CostIs, FinishReason, LateCost, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord},
     task::{
         Answer, Attempt, AttemptState, Sketch, SkipReason, Task, TaskState, ToolOutcome,
-        ToolResult, Turn, TurnFailure, Waiting,
+        ToolResult, Turn, TurnFailure, Unpriced, Waiting,
     },
 };
 use crate::{
@@ -267,6 +267,29 @@ impl Totals {
         self.tokens = self.tokens.plus(Tokens {
             prompt: turn.prompt_tokens,
             completion: turn.completion_tokens,
+        });
+    }
+
+    /// Takes in a call that brought no answer and may have been charged.
+    pub(crate) fn add_failed(&mut self, failure: &TurnFailure) {
+        if failure.generation_id.is_some() {
+            self.calls += 1;
+            self.calls_unknown += 1;
+            self.assumed_usd = self.assumed_usd + failure.assumed_usd.unwrap_or_default();
+        }
+    }
+
+    /// Takes in what became known later of a call's cost.
+    pub(crate) fn price(&mut self, late: &LateCost) {
+        match late.counted {
+            true => self.calls_unknown = self.calls_unknown.saturating_sub(1),
+            false => self.calls += 1,
+        }
+        self.assumed_usd = MicroUsd(self.assumed_usd.0.saturating_sub(late.assumed_usd.0));
+        self.cost_usd = add_cost(self.cost_usd, Some(late.cost_usd));
+        self.tokens = self.tokens.plus(Tokens {
+            prompt: late.prompt_tokens,
+            completion: late.completion_tokens,
         });
     }
 

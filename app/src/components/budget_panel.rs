@@ -21,7 +21,12 @@ use crate::{
 /// Whether money moved.
 pub fn is_about_money(event: &Event) -> bool {
     match &event.fact {
-        Fact::Task { event, .. } => matches!(event, TaskEvent::TurnCompleted { .. }),
+        Fact::Task { event, .. } => {
+            matches!(
+                event,
+                TaskEvent::TurnCompleted { .. } | TaskEvent::TurnPriced { .. }
+            )
+        }
         Fact::System(event) => match event {
             SystemEvent::BudgetSet { .. } => true,
             SystemEvent::Started { .. }
@@ -72,8 +77,8 @@ pub fn BudgetLine(state: Signal<BudgetState>) -> impl IntoView {
     });
     let limit = move || {
         state.with(|state| match &state.budget {
-            Some(budget) => limit_words(budget),
-            None => "no limit".to_owned(),
+            Some(budget) => format!(" of {}", limit_words(budget)),
+            None => " spent, no limit".to_owned(),
         })
     };
     let has_limit = Memo::new(move |_| state.read().budget.is_some());
@@ -82,7 +87,7 @@ pub fn BudgetLine(state: Signal<BudgetState>) -> impl IntoView {
         <div class="budget-line">
             <div class="budget-words">
                 <strong>{name}</strong>
-                <span class="number">{move || spent_words(&state.read())} " of " {limit}</span>
+                <span class="number">{move || spent_words(&state.read())} {limit}</span>
             </div>
             <Show when=move || has_limit.get()>
                 <BudgetBar state/>

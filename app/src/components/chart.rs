@@ -17,8 +17,6 @@ pub struct Bar {
 
 const WIDTH: u64 = 720;
 const HEIGHT: u64 = 160;
-/// Where the bars stand.
-const FLOOR: u64 = 140;
 /// Colours that are told apart; the last stands for all others.
 pub const COLOURS: usize = 6;
 
@@ -32,8 +30,8 @@ struct Piece {
 
 /// The parts of a bar under this scale. Whatever is not nothing can be seen.
 fn pieces(parts: &[u64], highest: u64) -> Vec<Piece> {
-    let room = FLOOR - 8;
-    let mut top = FLOOR;
+    let room = HEIGHT;
+    let mut top = HEIGHT;
     let mut pieces = Vec::new();
     for (colour, part) in parts.iter().enumerate().filter(|(_, part)| **part > 0) {
         let height = u128::from(*part) * u128::from(room) / u128::from(highest.max(1));
@@ -48,6 +46,25 @@ fn pieces(parts: &[u64], highest: u64) -> Vec<Piece> {
     pieces
 }
 
+fn sum(bar: &Bar) -> u64 {
+    let parts = bar.parts.iter();
+    parts.fold(0, |sum, part| sum.saturating_add(*part))
+}
+
+/// The top of a scale that holds so much: 1, 2, 5 or 10 with zeros behind.
+fn scale(highest: u64) -> u64 {
+    let mut step: u64 = 1;
+    loop {
+        for times in [1, 2, 5] {
+            let top = step.saturating_mul(times);
+            if top >= highest.max(2) {
+                return top;
+            }
+        }
+        step = step.saturating_mul(10);
+    }
+}
+
 /// Bars over days.
 #[component]
 pub fn DayBars(
@@ -57,23 +74,19 @@ pub fn DayBars(
     /// What the parts are, in their order.
     #[prop(into)]
     series: Signal<Vec<String>>,
+    /// A value of the scale, in words.
+    #[prop(into)]
+    words: Callback<u64, String>,
     /// What it shows, in words.
     #[prop(into)]
     label: String,
 ) -> impl IntoView {
     let drawing = move || {
         bars.with(|bars| {
-            let sum = |bar: &Bar| {
-                bar.parts
-                    .iter()
-                    .fold(0_u64, |sum, part| sum.saturating_add(*part))
-            };
-            let highest = bars.iter().map(sum).max().unwrap_or(0);
+            let highest = scale(bars.iter().map(sum).max().unwrap_or(0));
             let count = u64::try_from(bars.len()).unwrap_or(1).max(1);
             let step = (WIDTH / count).max(1);
             let width = (step * 4 / 5).max(1);
-            // As many words below as can be read.
-            let every = bars.len().div_ceil(8).max(1);
             bars.iter()
                 .enumerate()
                 .map(|(at, bar)| {
@@ -84,14 +97,10 @@ pub fn DayBars(
                             view! { <rect data-series=colour x=x y=y width=width height=height></rect> }
                         })
                         .collect_view();
-                    let words = (at % every == 0).then(|| {
-                        view! { <text x={x + width / 2} y={HEIGHT - 4} text-anchor="middle">{bar.label.clone()}</text> }
-                    });
                     view! {
                         <g>
                             <title>{format!("{}: {}", bar.label, bar.words)}</title>
                             {parts}
-                            {words}
                         </g>
                     }
                 })
@@ -109,12 +118,42 @@ pub fn DayBars(
                 .collect_view()
         })
     };
+    let days = move || {
+        bars.with(|bars| {
+            // As many words below as can be read.
+            let every = bars.len().div_ceil(8).max(1);
+            let count = bars.len().max(1);
+            bars.iter()
+                .enumerate()
+                .filter(|(at, _)| at % every == 0)
+                .map(|(at, bar)| {
+                    let left = format!(
+                        "{}.{}%",
+                        (at * 2 + 1) * 50 / count,
+                        (at * 2 + 1) * 500 / count % 10
+                    );
+                    view! { <span style:left=left>{bar.label.clone()}</span> }
+                })
+                .collect_view()
+        })
+    };
+    let top = move || scale(bars.with(|bars| bars.iter().map(sum).max().unwrap_or(0)));
     view! {
         <figure class="chart">
-            <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label>
-                <line x1="0" y1=FLOOR x2=WIDTH y2=FLOOR></line>
-                {drawing}
-            </svg>
+            <div class="chart-area">
+                <div class="chart-scale" aria-hidden="true">
+                    <span>{move || words.run(top())}</span>
+                    <span>{move || words.run(top() / 2)}</span>
+                    <span>{move || words.run(0)}</span>
+                </div>
+                <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=label>
+                    <line x1="0" y1="0" x2=WIDTH y2="0"></line>
+                    <line x1="0" y1={HEIGHT / 2} x2=WIDTH y2={HEIGHT / 2}></line>
+                    <line x1="0" y1=HEIGHT x2=WIDTH y2=HEIGHT></line>
+                    {drawing}
+                </svg>
+                <div class="chart-days" aria-hidden="true">{days}</div>
+            </div>
             <figcaption><ul class="chart-legend">{legend}</ul></figcaption>
         </figure>
     }
@@ -144,11 +183,18 @@ mod tests {
 
     #[test]
     fn parts_stand_on_each_other_and_nothing_is_lost() {
-        assert_eq!(shown(&[10, 10], 20), "0:74+66 1:8+66");
-        assert_eq!(shown(&[0, 5], 10), "1:74+66");
-        assert_eq!(shown(&[1], u64::MAX), "0:139+1", "what is small is seen");
-        assert_eq!(shown(&[u64::MAX], u64::MAX), "0:8+132");
+        assert_eq!(shown(&[10, 10], 20), "0:80+80 1:0+80");
+        assert_eq!(shown(&[0, 5], 10), "1:80+80");
+        assert_eq!(shown(&[1], u64::MAX), "0:159+1", "what is small is seen");
+        assert_eq!(shown(&[u64::MAX], u64::MAX), "0:0+160");
         assert_eq!(shown(&[], 0), "");
+    }
+
+    #[test]
+    fn scales_end_at_round_numbers() {
+        let tops = [0, 2, 3, 7, 11, 7_500, 1_000_000].map(scale);
+        assert_eq!(tops, [2, 2, 5, 10, 20, 10_000, 1_000_000]);
+        assert_eq!(scale(u64::MAX), u64::MAX);
     }
 
     #[test]

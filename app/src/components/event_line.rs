@@ -113,6 +113,10 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
             failure.model,
             words::short(&failure.error.message, 80)
         ),
+        TaskEvent::TurnPriced { late, .. } => format!(
+            "a call of {task} cost ${}: {} says so now",
+            late.cost_usd, late.provider
+        ),
         TaskEvent::ToolCalled { call, .. } => format!("{task} calls {}", call.name),
         TaskEvent::ToolReturned {
             failed: false,

@@ -3,17 +3,13 @@
 
 use leptos::prelude::*;
 
-use crate::api;
+use crate::{api, api::dto::ModelOffer};
 
 /// Most models in one list: browsers draw all of them.
 const MOST: usize = 1_000;
 
-/// The list behind a field (`list=id`). It comes once the page is there, and fields work without it.
-#[component]
-pub fn ModelsOnOffer(
-    /// The list's own id.
-    id: &'static str,
-) -> impl IntoView {
+/// What is on offer, asked for once the page is there.
+fn offered() -> RwSignal<Vec<ModelOffer>> {
     let models = RwSignal::new(Vec::new());
     Effect::new(move |_| {
         leptos::task::spawn_local(async move {
@@ -23,6 +19,16 @@ pub fn ModelsOnOffer(
             }
         });
     });
+    models
+}
+
+/// The list behind a field (`list=id`). It comes once the page is there, and fields work without it.
+#[component]
+pub fn ModelsOnOffer(
+    /// The list's own id.
+    id: &'static str,
+) -> impl IntoView {
+    let models = offered();
     view! {
         <datalist id=id>
             {move || {
@@ -36,4 +42,22 @@ pub fn ModelsOnOffer(
             }}
         </datalist>
     }
+}
+
+/// What the model that a field names costs and how much it can read; nothing where nobody offers it.
+#[component]
+pub fn ModelTerms(
+    /// What stands in the field.
+    #[prop(into)]
+    named: Signal<String>,
+) -> impl IntoView {
+    let models = offered();
+    let terms = move || {
+        let named = named.get();
+        models.with(|models| {
+            let offer = models.iter().find(|offer| offer.model == named.trim())?;
+            Some(format!("{}: {}.", offer.name, offer.terms()))
+        })
+    };
+    view! { <p class="model-terms" role="status">{terms}</p> }
 }

@@ -2,13 +2,15 @@
 
 use domain::{agent::AgentSpec, graph::Preferences};
 use leptos::{ev::SubmitEvent, prelude::*};
+use serde_json::Value;
 
 use super::{
     button::{Button, ButtonLook},
     dialog::Dialog,
     error_view::ErrorView,
     field::Field,
-    models::ModelsOnOffer,
+    models::{ModelTerms, ModelsOnOffer},
+    preferences::PreferencesField,
     toast::use_toasts,
 };
 use crate::api;
@@ -28,15 +30,6 @@ pub fn read_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Preferences as they were written; nothing is none.
-fn read_preferences(text: &str) -> Result<Preferences, String> {
-    if text.trim().is_empty() {
-        return Ok(Preferences::default());
-    }
-    let value = serde_json::from_str(text).map_err(|error| format!("This is no JSON: {error}."))?;
-    Preferences::parse(&value).map_err(|wrong| format!("This cannot be used: {wrong}."))
-}
-
 /// Asks what the agent is made from, and makes it.
 #[component]
 pub fn SpawnDialog(
@@ -49,16 +42,10 @@ pub fn SpawnDialog(
 #[component]
 fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
     let toasts = use_toasts();
-    let [
-        name,
-        capabilities,
-        model,
-        models,
-        preferences,
-        tools,
-        instructions,
-    ] = [(); 7].map(|()| RwSignal::new(String::new()));
-    let [wrong, wrong_preferences] = [(); 2].map(|()| RwSignal::new(None::<String>));
+    let [name, capabilities, model, models, tools, instructions] =
+        [(); 6].map(|()| RwSignal::new(String::new()));
+    let preferences = RwSignal::new(None::<Value>);
+    let wrong = RwSignal::new(None::<String>);
     let (max_tasks, memory) = (RwSignal::new("1".to_owned()), RwSignal::new(false));
     let spawn = Action::new(move |spec: &AgentSpec| {
         let spec = spec.clone();
@@ -78,21 +65,16 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
             return;
         }
         wrong.set(None);
-        let provider = match read_preferences(&preferences.get_untracked()) {
-            Ok(provider) => provider,
-            Err(reason) => {
-                wrong_preferences.set(Some(reason));
-                return;
-            }
-        };
-        wrong_preferences.set(None);
+        // The fields make nothing that cannot be used.
+        let provider = preferences.get_untracked();
+        let provider = provider.and_then(|value| Preferences::parse(&value).ok());
         let model = Some(model.get_untracked().trim().to_owned()).filter(|model| !model.is_empty());
         spawn.dispatch(AgentSpec {
             name,
             capabilities: read_words(&capabilities.get_untracked()),
             model,
             models: read_words(&models.get_untracked()),
-            provider,
+            provider: provider.unwrap_or_default(),
             instructions: instructions.get_untracked().trim().to_owned(),
             tools: read_words(&tools.get_untracked()),
             // The field takes nothing but small numbers.
@@ -117,6 +99,7 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
             <Field id="agent-model" label="Model" help="provider:model. Empty: the server's default.">
                 <input id="agent-model" aria-describedby="agent-model-help" type="text" class="mono" placeholder="rehearsal:default" list="models-on-offer" bind:value=model/>
             </Field>
+            <ModelTerms named=model/>
             <ModelsOnOffer id="models-on-offer"/>
             <Field id="agent-models" label="Fallback models" help="Asked in this order when the model brings no answer, parted by commas.">
                 <input id="agent-models" aria-describedby="agent-models-help" type="text" class="mono" bind:value=models/>
@@ -124,10 +107,9 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
             <Field
                 id="agent-provider"
                 label="Provider preferences"
-                error=wrong_preferences
-                help="For OpenRouter, as JSON: {\"sort\": \"price\", \"max_price\": {\"prompt\": 1, \"completion\": 2}, \"data_collection\": \"deny\"}."
+                help="For OpenRouter: which of the servers behind it are asked."
             >
-                <input id="agent-provider" aria-describedby="agent-provider-help" type="text" class="mono" bind:value=preferences/>
+                <PreferencesField id="agent-provider" value=preferences put=move |value| preferences.set(value)/>
             </Field>
             <Field id="agent-tools" label="Tools" help="Tools that it may use, parted by commas.">
                 <input id="agent-tools" aria-describedby="agent-tools-help" type="text" bind:value=tools/>
@@ -165,15 +147,7 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
-    use super::{read_preferences, read_words};
-
-    #[test]
-    fn preferences_are_checked_before_they_are_sent() {
-        assert!(read_preferences(" ").is_ok_and(|none| none.is_empty()));
-        assert!(read_preferences("{\"sort\": \"price\"}").is_ok());
-        assert!(read_preferences("{\"sort\": \"luck\"}").is_err());
-        assert!(read_preferences("price").is_err());
-    }
+    use super::read_words;
 
     #[test]
     fn words_are_parted_by_commas_or_spaces() {

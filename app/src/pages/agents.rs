@@ -26,7 +26,12 @@ use crate::{
 fn is_relevant(event: &Event) -> bool {
     match &event.fact {
         Fact::Agent { .. } => true,
-        Fact::Task { event, .. } => matches!(event, TaskEvent::TurnCompleted { .. }),
+        Fact::Task { event, .. } => {
+            matches!(
+                event,
+                TaskEvent::TurnCompleted { .. } | TaskEvent::TurnPriced { .. }
+            )
+        }
         Fact::Run { .. } | Fact::System(_) => false,
     }
 }

@@ -42,6 +42,7 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::Assigned { .. }
             | TaskEvent::Started { .. }
             | TaskEvent::TurnCompleted { .. }
+            | TaskEvent::TurnPriced { .. }
             | TaskEvent::Retrying { .. }
             | TaskEvent::Waiting { .. }
             | TaskEvent::Answered { .. }

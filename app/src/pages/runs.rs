@@ -40,7 +40,8 @@ fn is_relevant(event: &Event) -> bool {
             | TaskEvent::Failed { .. }
             | TaskEvent::Skipped { .. }
             | TaskEvent::Waiting { .. }
-            | TaskEvent::Unknown { .. } => true,
+            | TaskEvent::Unknown { .. }
+            | TaskEvent::TurnPriced { .. } => true,
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::TurnStarted { .. }

@@ -113,34 +113,17 @@ fn RangeForm(usage: Signal<UsageOverview>) -> impl IntoView {
     };
     view! {
         <div class="filters">
-            <label>"From " <input type="date" prop:value=move || written(from()) value=written(usage.with_untracked(|usage| usage.from)) on:change:target=move |event| set_from(event.target().value())/></label>
-            <label>"to " <input type="date" prop:value=move || written(to()) value=written(usage.with_untracked(|usage| usage.to)) on:change:target=move |event| set_to(event.target().value())/></label>
-            <span class="muted">"Days are those of UTC."</span>
+            <label>"From"<input type="date" prop:value=move || written(from()) value=written(usage.with_untracked(|usage| usage.from)) on:change:target=move |event| set_from(event.target().value())/></label>
+            <label>"To"<input type="date" prop:value=move || written(to()) value=written(usage.with_untracked(|usage| usage.to)) on:change:target=move |event| set_to(event.target().value())/></label>
+            <span class="filters-note">"Days are those of UTC."</span>
         </div>
     }
     .into_any()
 }
 
-/// Every budget, and those that can be set here: of the day and of providers. Others are set where
-/// what they limit is: on the agent, on the workflow, on the run.
+/// Every budget, and what could have one here, in the order of the list.
 fn budgets(usage: &UsageOverview) -> Vec<BudgetState> {
     let mut all = usage.budgets.clone();
-    let mut offer = |scope: Scope, name: &str| {
-        if !all.iter().any(|known| known.scope == scope) {
-            all.push(BudgetState {
-                scope,
-                name: name.to_owned(),
-                budget: None,
-                spent: domain::budget::Amount::default(),
-                by: None,
-                at: None,
-            });
-        }
-    };
-    offer(Scope::Day, "Each day");
-    for provider in &usage.providers {
-        offer(Scope::Provider(provider.clone()), provider);
-    }
     all.sort_by_key(|state| match &state.scope {
         Scope::Day => (0, String::new()),
         Scope::Provider(name) => (1, name.clone()),

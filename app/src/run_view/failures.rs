@@ -17,7 +17,7 @@ pub fn Failures(turn: Memo<Option<Turn>>) -> impl IntoView {
         } = failure;
         view! {
             <div class="call-failed" data-status="failed">
-                <p><span class="mono">{model}</span> ": " {error.message}</p>
+                <p><span class="mono">{model}</span> " brought no answer. " {error.message}</p>
                 {raw.map(|raw| {
                     view! {
                         <details class="said">

@@ -40,7 +40,7 @@ fn sentence(notice: &Notice) -> String {
         spent.push(format!(
             "{} of {} is spent and the next call may take {}",
             words::money(notice.spent.usd),
-            words::money(limit),
+            words::exact_money(limit),
             words::money(notice.needed.usd)
         ));
     }

@@ -294,7 +294,8 @@ impl Watch {
                 };
                 self.streams.update_value(|streams| streams.forget(&key));
             }
-            TaskEvent::Ready { .. }
+            TaskEvent::TurnPriced { .. }
+            | TaskEvent::Ready { .. }
             | TaskEvent::Opened { .. }
             | TaskEvent::Answered { .. }
             | TaskEvent::Unknown { .. }

@@ -425,6 +425,7 @@ async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
         tools: Vec::new(),
         messages: vec![message("first")],
         failures: Vec::new(),
+        late: Vec::new(),
     };
     let resumed = AttemptSpec {
         turns: vec![cut],

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     failpoint,
     llm::{Answer, ChatRequest, Chunk, LlmError, ProviderKind, Resolved},
+    store::calls::OpenCall,
 };
 
 /// Text is shown at most this often: a reader sees it flow, and a thousand agents at once do not flood
@@ -52,9 +53,55 @@ enum NoAnswer {
     /// It failed.
     Failed {
         error: LlmError,
+        /// The provider's name for it, where it may be charged.
+        generation_id: Option<String>,
         /// What came in the place of an answer.
         raw: Option<String>,
     },
+}
+
+/// What a call brought.
+struct Answered<'a> {
+    answer: Answer,
+    /// How long the first text took.
+    first_token_ms: Option<u64>,
+    charged: Option<Charged<'a>>,
+}
+
+/// A call that may be charged. However it ends, its cost is looked for unless it is stored.
+struct Charged<'a> {
+    context: &'a AttemptContext,
+    generation_id: String,
+    known: bool,
+}
+
+impl<'a> Charged<'a> {
+    fn begin(work: &Work<'a>, turn: u32, generation_id: String) -> Self {
+        work.context.desk.call_began(OpenCall {
+            generation_id: generation_id.clone(),
+            provider: work.model.provider.clone(),
+            model: work.model.model.clone(),
+            key: work.spec.key.clone(),
+            turn,
+            began_at: work.context.clock.now(),
+        });
+        Self {
+            context: work.context,
+            generation_id,
+            known: false,
+        }
+    }
+
+    fn close(mut self, known: bool) {
+        self.known = known;
+    }
+}
+
+impl Drop for Charged<'_> {
+    fn drop(&mut self) {
+        let desk = &self.context.desk;
+        desk.call_over(&self.generation_id, self.known);
+    }
 }
 
 /// Works on an attempt to its end, or until it is stopped. Everything that comes of it is reported;
@@ -225,7 +272,7 @@ impl<'a> Work<'a> {
         let cut = self.spec.turns.iter().find(|turn| turn.number == number);
         let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
         let mut failures = Vec::new();
-        let (answer, first_token_ms, began) = loop {
+        let (answer, first_token_ms, began, charged) = loop {
             let started = Outcome::TurnStarted {
                 key: key.clone(),
                 turn: number,
@@ -236,14 +283,25 @@ impl<'a> Work<'a> {
             messages.extend(self.context.desk.report(started).await?);
             let began = Instant::now();
             match self.call(number, began, &messages).await {
-                Ok((answer, first_token_ms)) => break (answer, first_token_ms, began),
+                Ok(Answered {
+                    answer,
+                    first_token_ms,
+                    charged,
+                }) => break (answer, first_token_ms, began, charged),
                 Err(NoAnswer::Over) => return Err(End::Over),
-                Err(NoAnswer::Failed { error, raw }) => {
+                Err(NoAnswer::Failed {
+                    error,
+                    generation_id,
+                    raw,
+                }) => {
                     let failure = TurnFailure {
                         model: self.model_name(),
                         trouble: error.trouble(),
                         error: task_error(&error),
                         raw,
+                        generation_id,
+                        // For those to say who keep the books.
+                        assumed_usd: None,
                     };
                     let failed = Outcome::TurnFailed {
                         key: key.clone(),
@@ -285,6 +343,9 @@ impl<'a> Work<'a> {
             record: Box::new(record.clone()),
         };
         self.context.desk.report(completed).await?;
+        if let Some(charged) = charged {
+            charged.close(record.cost_usd.is_some());
+        }
         self.turns.push(Turn {
             number,
             model,
@@ -296,6 +357,7 @@ impl<'a> Work<'a> {
             tools: Vec::new(),
             messages,
             failures,
+            late: Vec::new(),
         });
         Ok(())
     }
@@ -380,13 +442,14 @@ impl<'a> Work<'a> {
         turn: u32,
         began: Instant,
         messages: &[Message],
-    ) -> Result<(Answer, Option<u64>), NoAnswer> {
+    ) -> Result<Answered<'a>, NoAnswer> {
         let request = self.request(turn, messages);
         failpoint::reach("before-call");
         let mut chunks = self.model.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);
         let mut first_token_ms = None;
         let mut raw = None;
+        let mut charged: Option<Charged<'a>> = None;
         loop {
             let next = tokio::select! {
                 biased;
@@ -404,15 +467,28 @@ impl<'a> Work<'a> {
                         failpoint::reach("first-text");
                     }
                 }
+                Some(Ok(Chunk::Began(generation_id))) => {
+                    charged = Some(Charged::begin(self, turn, generation_id));
+                }
                 Some(Ok(Chunk::Reasoning(_))) => {}
                 Some(Ok(Chunk::Raw(said))) => raw = Some(said),
                 Some(Ok(Chunk::Finished(answer))) => {
                     text.show();
                     failpoint::reach("call-finished");
-                    return Ok((*answer, first_token_ms));
+                    return Ok(Answered {
+                        answer: *answer,
+                        first_token_ms,
+                        charged,
+                    });
                 }
                 Some(Err(LlmError::Cancelled)) => return Err(NoAnswer::Over),
-                Some(Err(error)) => return Err(NoAnswer::Failed { error, raw }),
+                Some(Err(error)) => {
+                    return Err(NoAnswer::Failed {
+                        error,
+                        generation_id: charged.map(|call| call.generation_id.clone()),
+                        raw,
+                    });
+                }
                 // A provider that breaks its promise of a last chunk.
                 None => {
                     let error = LlmError::CutOff {
@@ -420,7 +496,11 @@ impl<'a> Work<'a> {
                         detail: "it ended without a word".to_owned(),
                         generation_id: None,
                     };
-                    return Err(NoAnswer::Failed { error, raw });
+                    return Err(NoAnswer::Failed {
+                        error,
+                        generation_id: charged.map(|call| call.generation_id.clone()),
+                        raw,
+                    });
                 }
             }
         }

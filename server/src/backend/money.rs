@@ -43,7 +43,15 @@ impl Product {
             let rows = days.iter().filter(|row| row.simulated == simulated);
             rows.fold(UsageSums::default(), |sum, row| sum.plus(row.sums))
         };
-        let providers = self.providers.list().into_iter();
+        let providers = self.providers.list().into_iter().map(|about| about.name);
+        // Those that are set, and what can have one on the page of usage. Others are set where what they
+        // limit is: on the agent, on the workflow, on the run.
+        let mut budgets = self.read_budgets().await?;
+        for scope in std::iter::once(Scope::Day).chain(providers.map(Scope::Provider)) {
+            if !budgets.iter().any(|known| known.scope == scope) {
+                budgets.push(self.unlimited(scope).await?);
+            }
+        }
         Ok(UsageOverview {
             from,
             to,
@@ -53,8 +61,7 @@ impl Product {
             workflows: self.sums(UsageBy::Workflow, from, to).await?,
             agents: self.sums(UsageBy::Agent, from, to).await?,
             days,
-            budgets: self.read_budgets().await?,
-            providers: providers.map(|about| about.name).collect(),
+            budgets,
             now,
         })
     }
@@ -74,8 +81,19 @@ impl Product {
         if let Some(state) = known.into_iter().find(|state| state.scope == scope) {
             return Ok(state);
         }
+        self.unlimited(scope).await
+    }
+
+    /// What was spent on something that has no limit.
+    async fn unlimited(&self, scope: Scope) -> Result<BudgetState, ApiError> {
         let today = day_of(self.clock.now());
-        let spent = self.store.spent_on(&scope, Period::Total, today);
+        let period = match scope {
+            Scope::Day => Period::Day,
+            Scope::Run(_) | Scope::Workflow(_) | Scope::Agent(_) | Scope::Provider(_) => {
+                Period::Total
+            }
+        };
+        let spent = self.store.spent_on(&scope, period, today);
         Ok(BudgetState {
             spent: spent.await.map_err(broken)?,
             name: self.named(&scope).await?,

@@ -243,6 +243,7 @@ fn asks(event: &TaskEvent) -> bool {
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::TurnFailed { .. }
+        | TaskEvent::TurnPriced { .. }
         | TaskEvent::ToolReturned { .. }
         | TaskEvent::Retrying { .. }
         | TaskEvent::Answered { .. }
@@ -275,6 +276,7 @@ fn say(task: &str, event: &TaskEvent) {
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::TurnFailed { .. }
+        | TaskEvent::TurnPriced { .. }
         | TaskEvent::ToolReturned { .. }
         | TaskEvent::Answered { .. }
         | TaskEvent::Cancelled { .. } => {}

@@ -477,6 +477,7 @@ fn begins(input: &Input) -> bool {
             | Outcome::AgentBroken { .. }
             | Outcome::TurnCompleted { .. }
             | Outcome::TurnFailed { .. }
+            | Outcome::CallPriced(_)
             | Outcome::ToolReturned { .. }
             | Outcome::MessageSent { .. }
             | Outcome::Succeeded { .. }
@@ -514,6 +515,7 @@ fn answered(event: &Event) -> Option<(RunId, TaskName)> {
         | TaskEvent::Assigned { .. }
         | TaskEvent::Started { .. }
         | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnPriced { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::ToolReturned { .. }
         | TaskEvent::Answered { .. } => None,

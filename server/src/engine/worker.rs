@@ -16,13 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     kernel::{Handle, Refusal},
+    late_costs::Calls,
     metrics::Streamed,
     open_turns::OpenTurns,
 };
 use crate::{
     agent::{self, AttemptContext, Desk, NotSent, Over, Tools},
     bus::{Bus, Payload},
+    clock::Clock,
     llm::Providers,
+    store::calls::OpenCall,
     workspace::Workspaces,
 };
 
@@ -37,6 +40,7 @@ pub trait Worker: Send + Sync {
 pub struct AgentWorker {
     desk: Arc<dyn Desk>,
     providers: Arc<Providers>,
+    clock: Arc<dyn Clock>,
     tools: Arc<Tools>,
     workspaces: Workspaces,
     open: OpenTurns,
@@ -44,8 +48,14 @@ pub struct AgentWorker {
 
 impl AgentWorker {
     /// Agents that call these providers, keep their files here, and hand in there.
-    pub fn new(providers: Arc<Providers>, workspaces: Workspaces, desk: KernelDesk) -> Self {
+    pub fn new(
+        providers: Arc<Providers>,
+        workspaces: Workspaces,
+        clock: Arc<dyn Clock>,
+        desk: KernelDesk,
+    ) -> Self {
         Self {
+            clock,
             open: desk.open.clone(),
             desk: Arc::new(desk),
             providers,
@@ -60,6 +70,7 @@ impl Worker for AgentWorker {
         let context = AttemptContext {
             desk: Arc::clone(&self.desk),
             providers: Arc::clone(&self.providers),
+            clock: Arc::clone(&self.clock),
             tools: Arc::clone(&self.tools),
             workspace: self.workspaces.path(spec.agent),
             stop,
@@ -92,6 +103,8 @@ pub struct KernelDesk {
     pub streamed: Streamed,
     /// Keeps it until the turn ends.
     pub open: OpenTurns,
+    /// Looks for costs that nobody told.
+    pub calls: Calls,
 }
 
 impl Desk for KernelDesk {
@@ -103,6 +116,7 @@ impl Desk for KernelDesk {
                 | Outcome::AgentBroken { .. }
                 | Outcome::TurnStarted { .. }
                 | Outcome::TurnFailed { .. }
+                | Outcome::CallPriced(_)
                 | Outcome::ToolCalled { .. }
                 | Outcome::ToolReturned { .. }
                 | Outcome::MessageSent { .. }
@@ -138,6 +152,14 @@ impl Desk for KernelDesk {
             }
         }
         .boxed()
+    }
+
+    fn call_began(&self, call: OpenCall) {
+        self.calls.began(call);
+    }
+
+    fn call_over(&self, generation_id: &str, known: bool) {
+        self.calls.over(generation_id, known);
     }
 
     fn show(&self, delta: Delta) {

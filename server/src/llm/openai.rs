@@ -5,6 +5,7 @@
 
 mod address;
 mod catalogue;
+mod generation;
 mod price;
 mod quota;
 mod reach;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{address::ollama_url, reach::Reach};
 use super::{
-    ApiKey, ChatRequest, Chunk, ChunkStream, ListPrice, Llm, LlmError, ModelInfo, Patience,
+    ApiKey, ChatRequest, Chunk, ChunkStream, Late, ListPrice, Llm, LlmError, ModelInfo, Patience,
     ProviderInfo, ProviderKind, Quota,
     cost::Prices,
     failure::{self, Asked, Hints},
@@ -282,6 +283,28 @@ impl Llm for OpenAi {
         .boxed()
     }
 
+    fn keeps_costs(&self) -> bool {
+        self.shared.keeps_costs()
+    }
+
+    fn late_cost(&self, generation_id: &str) -> BoxFuture<'static, Result<Late, LlmError>> {
+        let shared = self.shared.clone();
+        let mut url = shared.url("generation");
+        url.query_pairs_mut().append_pair("id", generation_id);
+        async move {
+            if !shared.keeps_costs() {
+                return Ok(Late::Never);
+            }
+            match shared.ask_at(url, MAX_ERROR_BYTES).await {
+                Ok(body) => Ok(generation::read(&body).map_or(Late::NotYet, Late::Known)),
+                // Not in the books yet.
+                Err(LlmError::NoModel { .. }) => Ok(Late::NotYet),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
     fn price(&self, model: &str) -> BoxFuture<'static, ListPrice> {
         self.list_price(model.to_owned())
     }
@@ -343,21 +366,35 @@ impl Shared {
             .map(str::to_owned);
         let prices = self.prices.read().unwrap_or_else(PoisonError::into_inner);
         let prices = prices.get(&request.model).copied();
+        let began = generation_id
+            .clone()
+            .filter(|_| self.keeps_costs())
+            .map(|id| Ok(Chunk::Began(id)));
         let collector = Collector::new(asked, request.idempotency_key, prices, generation_id);
-        let body = response
-            .bytes_stream()
-            .map_err(|error| causes(&error.without_url()));
-        Ok(reader::chunks(Box::pin(body), collector, deadlines, hints))
+        let body = response.bytes_stream().map_err(|error| {
+            tracing::debug!(causes = causes(&error.without_url()), "a body broke off");
+            "the connection was lost in the middle".to_owned()
+        });
+        let chunks = reader::chunks(Box::pin(body), collector, deadlines, hints);
+        Ok(stream::iter(began).chain(chunks).boxed())
+    }
+
+    fn keeps_costs(&self) -> bool {
+        match self.settings.kind {
+            ProviderKind::Openrouter => true,
+            ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => false,
+        }
     }
 
     /// A question that costs nothing.
     async fn ask(&self, path: &str, max_bytes: usize) -> Result<Vec<u8>, LlmError> {
+        self.ask_at(self.url(path), max_bytes).await
+    }
+
+    async fn ask_at(&self, url: Url, max_bytes: usize) -> Result<Vec<u8>, LlmError> {
         let asked = self.asked("");
         let deadlines = self.deadlines(QUESTION_MS);
-        let builder = self
-            .client
-            .get(self.url(path))
-            .headers(self.headers.clone());
+        let builder = self.client.get(url).headers(self.headers.clone());
         let response = self.send(builder, &asked, deadlines).await;
         let response = response.map_err(|broken| broken.error)?;
         read_at_most(response, max_bytes, &asked, deadlines).await

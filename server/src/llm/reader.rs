@@ -76,7 +76,7 @@ where
             Stage::Over => return None,
         };
         match reader.next().await {
-            Ok(more @ (Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Raw(_))) => {
+            Ok(more @ (Chunk::Began(_) | Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Raw(_))) => {
                 Some((Ok(more), Stage::Reading(reader)))
             }
             Ok(answer @ Chunk::Finished(_)) => Some((Ok(answer), Stage::Over)),

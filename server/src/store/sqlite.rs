@@ -6,6 +6,7 @@
 
 mod agents;
 mod append;
+mod calls;
 mod cursor;
 mod events;
 mod failure;
@@ -54,6 +55,7 @@ use self::{
 };
 use super::{
     Batch, Carried, SaveResult, Spent, Start, Store, StoreError, StoredProvider, StoredWorkflow,
+    calls::{OpenCall, OpenCalls},
     upkeep::{Candidate, Checkpoint, Reason, Removed, Sizes, Space, Upkeep},
 };
 
@@ -260,6 +262,25 @@ impl Store for SqliteStore {
 
     async fn damage(&self) -> Result<Vec<String>, StoreError> {
         upkeep::damage(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl OpenCalls for SqliteStore {
+    async fn note_calls(&self, calls: &[OpenCall]) -> Result<(), StoreError> {
+        calls::note(&self.writer, calls).await
+    }
+
+    async fn open_calls(&self) -> Result<Vec<OpenCall>, StoreError> {
+        calls::list(&self.readers).await
+    }
+
+    async fn is_open(&self, generation_id: &str) -> Result<bool, StoreError> {
+        calls::is_open(&self.readers, generation_id).await
+    }
+
+    async fn forget_calls(&self, generation_ids: &[String]) -> Result<(), StoreError> {
+        calls::forget(&self.writer, generation_ids).await
     }
 }
 

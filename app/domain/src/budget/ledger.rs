@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Amount, Budget, Notice, Period, Price, Quote, Scope};
-use crate::id::{RunId, TaskName};
+use crate::{
+    id::{RunId, TaskName},
+    money::MicroUsd,
+};
 
 /// Which call: the one that this task of this run has open.
 pub type Call = (RunId, TaskName);
@@ -219,6 +222,32 @@ impl Ledger {
             }
         }
         crossed
+    }
+
+    /// What a call cost turned out after its end: it takes the place of what was assumed since that day.
+    /// Gives back limits as `settle` does.
+    pub fn correct(
+        &mut self,
+        scopes: &[Scope],
+        (assumed, since): (MicroUsd, i64),
+        cost: Amount,
+        day: i64,
+    ) -> Vec<Crossed> {
+        let assumed = Amount {
+            usd: assumed,
+            tokens: 0,
+        };
+        for scope in scopes {
+            if let Some(account) = self.accounts.get_mut(scope) {
+                account.total = account.total.minus(assumed);
+                // What was assumed yesterday is none of today's.
+                if account.day == since {
+                    account.today = account.today.minus(assumed);
+                }
+            }
+        }
+        self.freed |= assumed.usd > cost.usd;
+        self.book(scopes, cost, day)
     }
 
     /// What was spent on a scope in a period.

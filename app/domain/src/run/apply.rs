@@ -259,13 +259,16 @@ impl Run {
             .tasks
             .get_mut(name)
             .ok_or_else(|| at.misfit(format!("there is no task `{name}`")))?;
+        let settled = task.state.is_settled();
         task.apply(at, agent, event)?;
-        if task.state.is_settled() {
+        if task.state.is_settled() && !settled {
             self.totals.settled += 1;
         }
         match event {
             TaskEvent::TurnStarted { simulated, .. } => self.totals.simulated |= simulated,
             TaskEvent::TurnCompleted { record, .. } => self.totals.add(record),
+            TaskEvent::TurnFailed { failure, .. } => self.totals.add_failed(failure),
+            TaskEvent::TurnPriced { late, .. } => self.totals.price(late),
             TaskEvent::Opened { index, .. } => {
                 let body = task.body.clone().unwrap_or_default();
                 for sketch in body.iter() {
@@ -276,7 +279,6 @@ impl Run {
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::Started { .. }
-            | TaskEvent::TurnFailed { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
             | TaskEvent::Retrying { .. }

@@ -204,6 +204,17 @@ pub enum TaskEvent {
         #[serde(flatten)]
         failure: TurnFailure,
     },
+    /// It turned out later what a call cost that had ended without a word about it.
+    #[serde(rename = "turn.priced")]
+    TurnPriced {
+        /// Which try.
+        attempt: u32,
+        /// Which call of the try.
+        turn: u32,
+        /// What it cost.
+        #[serde(flatten)]
+        late: LateCost,
+    },
     /// A tool was called.
     #[serde(rename = "tool.called")]
     ToolCalled {
@@ -383,6 +394,48 @@ pub struct TurnRecord {
     pub first_token_ms: Option<u64>,
     /// From request to end, in milliseconds.
     pub duration_ms: u64,
+}
+
+/// What a call cost, known only after its end: its stream broke, nobody waited for it any more, or its
+/// answer did not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateCost {
+    /// The provider's name for the call.
+    pub generation_id: String,
+    /// The provider that was asked.
+    pub provider: String,
+    /// The model that was asked, or that answered, where the provider says so.
+    pub model: String,
+    /// What it cost.
+    pub cost_usd: MicroUsd,
+    /// Tokens read, where nobody knew them before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written, where nobody knew them before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_tokens: Option<u64>,
+    /// What budgets had counted for it until now.
+    #[serde(default)]
+    pub assumed_usd: MicroUsd,
+    /// Whether it was counted as a call before.
+    #[serde(default)]
+    pub counted: bool,
+    /// When it was begun.
+    #[serde(default)]
+    pub began_at: Timestamp,
+}
+
+impl LateCost {
+    /// What budgets count for it from now on.
+    pub fn spent(&self) -> Amount {
+        Amount {
+            usd: self.cost_usd,
+            tokens: self
+                .prompt_tokens
+                .unwrap_or_default()
+                .saturating_add(self.completion_tokens.unwrap_or_default()),
+        }
+    }
 }
 
 impl TurnRecord {

@@ -14,7 +14,10 @@ use crate::{
     id::{AgentId, NodeId, PortName, RunId, TaskName, WorkflowId},
     message::Recipient,
     money::MicroUsd,
-    run::{AttemptKey, Seed, TaskError, ToolCall, Turn, TurnFailure, TurnRecord, decide::LiveRun},
+    run::{
+        AttemptKey, LateCost, Seed, TaskError, ToolCall, Turn, TurnFailure, TurnRecord,
+        decide::LiveRun,
+    },
     time::Timestamp,
 };
 
@@ -194,6 +197,8 @@ pub enum Outcome {
         /// What happened.
         failure: Box<TurnFailure>,
     },
+    /// It turned out what a call cost that had ended without a word about it.
+    CallPriced(Box<CallPriced>),
     /// A tool is about to be used.
     ToolCalled {
         /// By whom.
@@ -256,6 +261,19 @@ pub enum Outcome {
         /// What is known.
         error: TaskError,
     },
+}
+
+/// What a call cost, known after its end.
+#[derive(Debug, Clone)]
+pub struct CallPriced {
+    /// Whose call it was.
+    pub key: AttemptKey,
+    /// Which.
+    pub turn: u32,
+    /// What it cost, as the provider says. What is in our books decides what is taken over.
+    pub late: LateCost,
+    /// The run as it ended, replayed from its log: ended runs are not kept in memory.
+    pub ended: Option<Box<LiveRun>>,
 }
 
 /// A moment that matters to somebody. Those that no longer matter are ignored when they come.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{TaskError, Tokens, ToolCall, TurnRecord, add_known};
+use super::{LateCost, TaskError, Tokens, ToolCall, TurnRecord, add_known};
 use crate::{
     breaker::Trouble,
     budget::Amount,
@@ -231,6 +231,67 @@ pub struct Turn {
     /// one that answers, and the last one, where the attempt failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<TurnFailure>,
+    /// Costs that became known later, of calls under this number that brought no answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<LateCost>,
+}
+
+impl Turn {
+    /// What its calls cost; `None` when nobody knows.
+    pub fn cost(&self) -> Option<MicroUsd> {
+        let answered = self.done.as_ref().and_then(|record| record.cost_usd);
+        let late = self.late.iter().map(|late| late.cost_usd);
+        answered
+            .into_iter()
+            .chain(late)
+            .reduce(|sum, more| sum + more)
+    }
+
+    /// What is known of a call that has no cost yet; `None` where there is nothing to add.
+    pub fn without_cost(&self, generation_id: &str) -> Option<Unpriced> {
+        if let Some(record) = &self.done
+            && record.generation_id.as_deref() == Some(generation_id)
+        {
+            let unpriced = Unpriced {
+                counted: true,
+                assumed_usd: record.assumed_usd.unwrap_or_default(),
+                prompt_known: record.prompt_tokens.is_some(),
+                completion_known: record.completion_tokens.is_some(),
+            };
+            return record.cost_usd.is_none().then_some(unpriced);
+        }
+        if self
+            .late
+            .iter()
+            .any(|late| late.generation_id == generation_id)
+        {
+            return None;
+        }
+        let is_this =
+            |failure: &&TurnFailure| failure.generation_id.as_deref() == Some(generation_id);
+        let failure = self.failures.iter().find(is_this);
+        Some(Unpriced {
+            counted: failure.is_some(),
+            assumed_usd: failure
+                .and_then(|failure| failure.assumed_usd)
+                .unwrap_or_default(),
+            prompt_known: false,
+            completion_known: false,
+        })
+    }
+}
+
+/// A call whose cost nobody knows yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unpriced {
+    /// Whether it was counted as a call.
+    pub counted: bool,
+    /// What budgets count for it.
+    pub assumed_usd: MicroUsd,
+    /// Whether it is known what it read.
+    pub prompt_known: bool,
+    /// Whether it is known what it wrote.
+    pub completion_known: bool,
 }
 
 /// A model call that brought no answer.
@@ -246,6 +307,12 @@ pub struct TurnFailure {
     /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
+    /// The provider's name for the call, where an answer had begun: it may have been charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation_id: Option<String>,
+    /// What budgets count for it for as long as its cost is unknown: what was set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed_usd: Option<MicroUsd>,
 }
 
 /// A tool call and what came of it.
@@ -341,14 +408,10 @@ impl Attempt {
         self.turns.iter().filter_map(|turn| turn.done.as_ref())
     }
 
-    /// What it cost; `None` when no finished turn knows.
+    /// What it cost; `None` when no turn knows.
     pub fn cost(&self) -> Option<MicroUsd> {
-        let known: Vec<MicroUsd> = self.records().filter_map(|turn| turn.cost_usd).collect();
-        if known.is_empty() {
-            None
-        } else {
-            Some(known.into_iter().sum())
-        }
+        let known = self.turns.iter().filter_map(Turn::cost);
+        known.reduce(|sum, more| sum + more)
     }
 }
 

@@ -133,7 +133,7 @@ impl Doors {
             model,
             trouble,
             error,
-            raw: _,
+            ..
         } = failure;
         match trouble {
             Trouble::Ours => self.works(model, key),

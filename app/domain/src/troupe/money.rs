@@ -13,8 +13,8 @@ use crate::{
     id::{AgentId, RunId, WorkflowId},
     run::{
         AttemptKey, Run, RunEvent, TaskEvent,
-        decide::{LiveRun, provider, refused, without_price},
-        input::{Action, Rejection, Timer},
+        decide::{Done, LiveRun, Pen, provider, refused, without_price},
+        input::{Action, CallPriced, Rejection, Timer},
     },
     time::Timestamp,
 };
@@ -46,6 +46,39 @@ impl Troupe {
     /// Takes in what was spent before this server started: in all, and on this day.
     pub fn carry_spent(&mut self, scope: Scope, total: Amount, today: Amount, day: i64) {
         self.ledger.carry(scope, total, today, day);
+    }
+
+    /// What a call cost turned out later. Its run is often at its end by then: it is taken in for this
+    /// one fact and forgotten again, and nothing else follows.
+    pub(super) fn call_priced(
+        &mut self,
+        priced: CallPriced,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let mut priced = priced;
+        let run = priced.key.run;
+        if !self.runs.contains_key(&run) {
+            let ended = priced.ended.take().ok_or(Rejection::NoSuchRun(run))?;
+            self.take_ended(run, *ended)?;
+            self.ended_again.entry(run).or_insert(0);
+            self.over.0.push(run);
+        }
+        let before = step.events.len();
+        let live = self.runs.get_mut(&run).ok_or(Rejection::NoSuchRun(run))?;
+        let mut pen = Pen {
+            head: &mut self.head,
+            now,
+            events: &mut step.events,
+            actions: &mut step.actions,
+            freed: Vec::new(),
+            loaded: Vec::new(),
+            eased: Vec::new(),
+            orphans: Vec::new(),
+            done: Done::default(),
+        };
+        live.price_call(&mut pen, priced)?;
+        self.keep_books(before, now, step)
     }
 
     /// Takes in a budget that was stored.
@@ -233,8 +266,25 @@ impl Troupe {
                         let day = day_of(event.at);
                         return self.ledger.settle(&call, &scopes, record.spent(), day);
                     }
-                    TaskEvent::TurnFailed { .. }
-                    | TaskEvent::Retrying { .. }
+                    TaskEvent::TurnFailed { failure, .. } => match failure.assumed_usd {
+                        Some(usd) => {
+                            let chain = self.chain(*run);
+                            let provider = provider(Some(&failure.model));
+                            let scopes = scopes(&chain, *workflow, *agent, provider);
+                            let assumed = Amount { usd, tokens: 0 };
+                            let day = day_of(event.at);
+                            return self.ledger.settle(&call, &scopes, assumed, day);
+                        }
+                        None => self.ledger.release(&call),
+                    },
+                    TaskEvent::TurnPriced { late, .. } => {
+                        let chain = self.chain(*run);
+                        let scopes = scopes(&chain, *workflow, *agent, &late.provider);
+                        let day = day_of(event.at);
+                        let assumed = (late.assumed_usd, day_of(late.began_at));
+                        return self.ledger.correct(&scopes, assumed, late.spent(), day);
+                    }
+                    TaskEvent::Retrying { .. }
                     | TaskEvent::Unknown { .. }
                     | TaskEvent::Completed { .. }
                     | TaskEvent::Failed { .. }

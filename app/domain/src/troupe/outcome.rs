@@ -64,6 +64,7 @@ impl Troupe {
                 (key.clone(), None)
             }
             Outcome::Failed { key, error } => return self.attempt_failed(key, error, now, step),
+            Outcome::CallPriced(priced) => return self.call_priced(*priced, now, step),
             Outcome::ToolCalled { ref key, .. }
             | Outcome::ToolReturned { ref key, .. }
             | Outcome::Succeeded { ref key, .. } => (key.clone(), None),

@@ -86,17 +86,23 @@ impl Troupe {
         let RetryRun { run, ended } = retry;
         if !self.runs.contains_key(&run) {
             let ended = ended.ok_or(Rejection::NoSuchRun(run))?;
-            let seen = ended.run.last_run_seq;
-            let newest = self.ended_again.get(&run).copied().unwrap_or(seen);
-            if newest != seen || ended.run.id != run {
-                return Err(Rejection::Stale);
-            }
             ended.run.state.allows(Control::Retry)?;
-            self.adopt_run(*ended);
+            self.take_ended(run, *ended)?;
         }
         self.with_run(run, now, step, |live, pen| live.retry(pen, by))?;
         self.ended_again.entry(run).or_insert(0);
         self.queue(run);
+        Ok(())
+    }
+
+    /// Takes in a run that ended, unless the copy is older than what became of it since.
+    pub(super) fn take_ended(&mut self, run: RunId, ended: LiveRun) -> Result<(), Rejection> {
+        let seen = ended.run.last_run_seq;
+        let newest = self.ended_again.get(&run).copied().unwrap_or(seen);
+        if newest != seen || ended.run.id != run {
+            return Err(Rejection::Stale);
+        }
+        self.adopt_run(ended);
         Ok(())
     }
 

@@ -180,6 +180,8 @@ fn storm(graph: &str, for_ms: i64, works: impl Fn(i64) -> bool) -> (Stage, Vec<(
                         trouble: Trouble::Theirs,
                         error: error.clone(),
                         raw: None,
+                        generation_id: None,
+                        assumed_usd: None,
                     }),
                 };
                 stage.take(Input::Outcome(failed)).expect("it goes on");

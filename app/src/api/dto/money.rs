@@ -138,10 +138,8 @@ pub struct UsageOverview {
     pub workflows: Vec<UsageRow>,
     /// By agent, dearest first.
     pub agents: Vec<UsageRow>,
-    /// Every budget that was set.
+    /// Every budget that was set, and those of the day and of providers, set or not.
     pub budgets: Vec<BudgetState>,
-    /// Providers that may get one.
-    pub providers: Vec<String>,
     /// The server's clock.
     pub now: Timestamp,
 }

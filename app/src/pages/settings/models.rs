@@ -70,11 +70,11 @@ pub fn Models() -> impl IntoView {
     };
     view! {
         <form class="panel-text filters" role="search" aria-label="Models" on:submit=|event| event.prevent_default()>
-            <label>"Name"<input type="search" on:input:target=move |event| wanted.update(|wanted| wanted.words = event.target().value())/></label>
-            <label>"At most $ per million out"<input type="number" min="0" step="any" on:input:target=move |event| wanted.update(|wanted| wanted.max_price = event.target().value())/></label>
-            <label>"At least k tokens of context"<input type="number" min="0" on:input:target=move |event| wanted.update(|wanted| wanted.min_context = event.target().value())/></label>
-            <label class="choice"><input type="checkbox" on:change:target=move |event| wanted.update(|wanted| wanted.tools = event.target().checked())/>"can use tools"</label>
-            <label class="choice"><input type="checkbox" on:change:target=move |event| wanted.update(|wanted| wanted.structured = event.target().checked())/>"structured output"</label>
+            <label>"Name"<input type="search" placeholder="any" on:input:target=move |event| wanted.update(|wanted| wanted.words = event.target().value())/></label>
+            <label>"At most $ per million written"<input type="number" min="0" step="any" on:input:target=move |event| wanted.update(|wanted| wanted.max_price = event.target().value())/></label>
+            <label>"At least 1,000 tokens of context"<input type="number" min="0" on:input:target=move |event| wanted.update(|wanted| wanted.min_context = event.target().value())/></label>
+            <label class="choice"><input type="checkbox" on:change:target=move |event| wanted.update(|wanted| wanted.tools = event.target().checked())/>"Can use tools"</label>
+            <label class="choice"><input type="checkbox" on:change:target=move |event| wanted.update(|wanted| wanted.structured = event.target().checked())/>"Structured output"</label>
             <Button busy=ask.pending() on_press=move |()| { ask.dispatch(true); }>"Refresh"</Button>
         </form>
         {list}
@@ -113,33 +113,58 @@ fn List(catalogue: Catalogue, wanted: RwSignal<Wanted>) -> impl IntoView {
             .map(|(name, reason)| view! { <p class="panel-text muted">{format!("{name} did not tell its models: {reason}")}</p> })
             .collect_view()}
         <p class="panel-text muted" role="status">{count}</p>
-        <ul class="rows models">
-            {move || {
-                let shown = found.get().into_iter().take(SHOWN);
-                shown.map(|offer| view! { <Offer offer/> }).collect_view()
-            }}
-        </ul>
+        <div class="usage-scroll">
+            <table class="usage-table models">
+                <thead>
+                    <tr>
+                        <th scope="col">"Model"</th>
+                        <th scope="col">"$ per million read"</th>
+                        <th scope="col">"$ per million written"</th>
+                        <th scope="col">"Context"</th>
+                        <th scope="col">"Tools"</th>
+                        <th scope="col">"Schema"</th>
+                    </tr>
+                </thead>
+                <tbody>
+                    {move || {
+                        let shown = found.get().into_iter().take(SHOWN);
+                        shown.map(|offer| view! { <Offer offer/> }).collect_view()
+                    }}
+                </tbody>
+            </table>
+        </div>
     }
     .into_any()
 }
 
 #[component]
 fn Offer(offer: ModelOffer) -> impl IntoView {
-    let terms = offer.terms();
-    let can = [
-        (offer.tools == Some(true)).then_some("tools"),
-        (offer.json_schema == Some(true)).then_some("structured output"),
-    ];
-    let can: Vec<&str> = can.into_iter().flatten().collect();
+    let price = |price: Option<MicroUsd>| match price {
+        Some(MicroUsd(0)) => "free".to_owned(),
+        Some(price) => price.to_string(),
+        None => "unknown".to_owned(),
+    };
+    let can = |can: Option<bool>| match can {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    };
+    let context = offer.context_tokens.map_or_else(
+        || "unknown".to_owned(),
+        |tokens| format!("{}k", tokens / 1_000),
+    );
     view! {
-        <li class="row">
-            <div class="row-main">
+        <tr>
+            <th scope="row">
                 <strong>{offer.name}</strong>
-                <p class="row-note mono">{offer.model}</p>
-            </div>
-            <span class="muted">{can.join(", ")}</span>
-            <span class="row-figure">{terms}</span>
-        </li>
+                <span class="row-note mono">{offer.model}</span>
+            </th>
+            <td>{price(offer.prompt_usd_per_million)}</td>
+            <td>{price(offer.completion_usd_per_million)}</td>
+            <td>{context}</td>
+            <td>{can(offer.tools)}</td>
+            <td>{can(offer.json_schema)}</td>
+        </tr>
     }
 }
 

@@ -3,10 +3,11 @@
 
 mod form;
 mod found;
+mod quota;
 
 use leptos::prelude::*;
 
-use self::{form::ProviderDialog, found::Found};
+use self::{form::ProviderDialog, found::Found, quota::KeyQuota};
 use crate::{
     api,
     api::dto::{ProviderCheck, ProviderInfo},
@@ -41,11 +42,10 @@ pub fn Providers(
                 "All answers are simulated. To use real models, add a provider here, or start the server with OPENROUTER_API_KEY, OPENAI_API_KEY, OPENAI_BASE_URL or OLLAMA_HOST."
             </p>
         </Show>
-        <div class="panel-text form-actions">
+        <Found changed>
             <Button look=ButtonLook::Primary on_press=move |()| adding.set(true)>"Add provider"</Button>
-        </div>
+        </Found>
         <ProviderDialog open=adding changed/>
-        <Found changed/>
     }
     .into_any()
 }
@@ -60,8 +60,10 @@ fn Provider(provider: ProviderInfo, changed: Callback<()>) -> impl IntoView {
         is_default,
         default_model,
         editable,
-        kind: _,
+        kind,
     } = provider.clone();
+    // Others keep no account of what a key may spend.
+    let accounts = has_key && kind == "openrouter";
     let ready = has_key || simulated || base_url.is_some();
     let (editing, removing) = (RwSignal::new(false), RwSignal::new(false));
     let asked = name.clone();
@@ -102,6 +104,7 @@ fn Provider(provider: ProviderInfo, changed: Callback<()>) -> impl IntoView {
                     }}
                     {(!editable && !simulated).then_some(", set where the server is started")}
                 </p>
+                {accounts.then(|| view! { <KeyQuota name=name.clone()/> })}
                 {move || check.value().get().map(|checked| view! { <Checked checked/> })}
                 {move || refused().map(|error| view! { <ErrorView error/> })}
             </div>

@@ -12,9 +12,12 @@ use crate::{
     words,
 };
 
-/// How much of the cost is known, and how.
+/// How much of the cost is known, and how; nothing where all of it was charged.
 pub fn known(sums: &UsageSums) -> String {
     let mut parts = Vec::new();
+    if sums.estimated_usd.is_none() && sums.calls_unknown == 0 {
+        return String::new();
+    }
     if let Some(charged) = sums.charged_usd {
         parts.push(format!("{} charged", words::money(charged)));
     }
@@ -160,6 +163,10 @@ pub fn Days(usage: Signal<UsageOverview>) -> impl IntoView {
             <DayBars
                 bars=Signal::derive(move || drawn.read().2.clone())
                 series=Signal::derive(move || drawn.read().1.clone())
+                words=move |value: u64| match drawn.read().0 {
+                    true => words::exact_money(MicroUsd(value)),
+                    false => words::count(value),
+                }
                 label="Bars, one for each day; the table below has the same numbers"
             />
             <details>
@@ -212,7 +219,6 @@ mod tests {
             agents: vec![],
             days,
             budgets: vec![],
-            providers: vec![],
             now: Timestamp(0),
         }
     }

@@ -18,11 +18,13 @@ use uuid::Uuid;
 
 use crate::{
     agent::{AttemptContext, Desk, NotSent, Over, Tools, attempt},
+    clock::SystemClock,
     llm::{
         Providers,
         rehearsal::Rehearsal,
         scripted::{Script, Scripted},
     },
+    store::calls::OpenCall,
 };
 
 /// Writes down what is handed in; refuses everything from report number `over_at` on.
@@ -34,12 +36,24 @@ pub struct Notebook {
     pub sent: Mutex<Vec<(Recipient, String)>>,
     /// Messages that are handed to the agent with its next turn.
     pub mailbox: Mutex<Vec<Message>>,
+    /// Calls that may be charged, as they began and were over.
+    pub calls: Mutex<Vec<String>>,
     pub over_at: Option<usize>,
     /// Stops the attempt right behind this many reports.
     pub stop_at: Option<(usize, CancellationToken)>,
 }
 
 impl Desk for Notebook {
+    fn call_began(&self, call: OpenCall) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push(format!("{} began", call.generation_id));
+    }
+
+    fn call_over(&self, generation_id: &str, known: bool) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push(format!("{generation_id} over, cost known: {known}"));
+    }
+
     fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<Vec<Message>, Over>> {
         async move {
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,6 +130,7 @@ fn line(outcome: &Outcome) -> String {
                 record.tool_calls.len()
             )
         }
+        Outcome::CallPriced(priced) => format!("turn {} priced", priced.turn),
         Outcome::TurnFailed { turn, failure, .. } => {
             let raw = failure.raw.as_deref().unwrap_or("nothing");
             format!(
@@ -209,6 +224,7 @@ impl Stage {
         let context = AttemptContext {
             desk: self.notebook.clone(),
             providers: Arc::new(providers),
+            clock: Arc::new(SystemClock),
             tools: Arc::new(Tools::default()),
             workspace: self.workspace.path().to_owned(),
             stop: self.stop.clone(),
@@ -237,10 +253,12 @@ impl Stage {
                     tools: Vec::new(),
                     messages: Vec::new(),
                     failures: Vec::new(),
+                    late: Vec::new(),
                 }),
                 Outcome::TurnCompleted { record, .. } => {
                     turns.last_mut().expect("a turn").done = Some(*record);
                 }
+                Outcome::CallPriced(_) => {}
                 Outcome::TurnFailed { failure, .. } => {
                     turns.last_mut().expect("a turn").failures.push(*failure);
                 }

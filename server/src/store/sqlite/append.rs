@@ -15,6 +15,7 @@ use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::SqliteArgume
 use tokio::sync::Mutex;
 
 use super::{
+    calls,
     insert::{Insert, int},
     said, usage,
     writer::Writer,
@@ -223,7 +224,8 @@ async fn rows(
             to.add(int(cost.0))
         })
         .await?;
-    usage::store(connection, &batch.events).await
+    usage::store(connection, &batch.events).await?;
+    calls::settle(connection, &batch.events).await
 }
 
 /// About what the events of each run take, in bytes.
@@ -241,17 +243,27 @@ fn lengths(frames: &[(EventFrame, String)]) -> HashMap<RunId, u64> {
 fn spending(events: &[Event]) -> BTreeMap<i64, MicroUsd> {
     let mut sums: BTreeMap<i64, MicroUsd> = BTreeMap::new();
     for event in events {
-        if let Fact::Task {
-            event: TaskEvent::TurnCompleted { record, .. },
-            ..
-        } = &event.fact
-            && let Some(cost) = record.cost_usd
-        {
+        if let Some(cost) = became_known(event) {
             let sum = sums.entry(hour_of(event.at.0)).or_default();
             *sum = *sum + cost;
         }
     }
     sums
+}
+
+/// The cost that an event tells of.
+fn became_known(event: &Event) -> Option<MicroUsd> {
+    match &event.fact {
+        Fact::Task {
+            event: TaskEvent::TurnCompleted { record, .. },
+            ..
+        } => record.cost_usd,
+        Fact::Task {
+            event: TaskEvent::TurnPriced { late, .. },
+            ..
+        } => Some(late.cost_usd),
+        Fact::Task { .. } | Fact::Run { .. } | Fact::Agent { .. } | Fact::System(_) => None,
+    }
 }
 
 fn bind_agent(agent: &Agent, to: &mut SqliteArguments) -> Result<(), BoxDynError> {

@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (
         1,
         "start",
@@ -55,6 +55,11 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         6,
         "money",
         include_str!("../../../../migrations/0006_money.sql"),
+    ),
+    (
+        7,
+        "calls",
+        include_str!("../../../../migrations/0007_calls.sql"),
     ),
 ];
 

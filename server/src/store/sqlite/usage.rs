@@ -1,6 +1,8 @@
 //! Sums of what model calls took, and budgets. Sums are added to in the transaction that stores the
 //! events they come from, so that both are there after a crash or neither is.
 
+mod late;
+
 use std::collections::BTreeMap;
 
 use app::api::dto::{BudgetState, UsageBy, UsageQuery, UsageRow, UsageSums};
@@ -75,8 +77,16 @@ pub(super) async fn store(
     SUMS.rows(connection, &sums, |(key, sums), to| bind(key, sums, to))
         .await?;
     for event in events {
-        if let Fact::System(SystemEvent::BudgetSet { scope, budget, by }) = &event.fact {
-            set(connection, scope, budget.as_ref(), by, event.at).await?;
+        match &event.fact {
+            Fact::System(SystemEvent::BudgetSet { scope, budget, by }) => {
+                set(connection, scope, budget.as_ref(), by, event.at).await?;
+            }
+            Fact::Task {
+                run,
+                event: TaskEvent::TurnPriced { late, .. },
+                ..
+            } if late.counted => late::price(connection, *run, late).await?,
+            Fact::System(_) | Fact::Task { .. } | Fact::Run { .. } | Fact::Agent { .. } => {}
         }
     }
     Ok(())
@@ -88,42 +98,96 @@ fn sums(events: &[Event]) -> BTreeMap<Key, UsageSums> {
         let Fact::Task {
             workflow,
             agent,
-            event: TaskEvent::TurnCompleted { record, .. },
+            event: what,
             ..
         } = &event.fact
         else {
+            continue;
+        };
+        let Some((provider, model, simulated, one)) = took(what) else {
             continue;
         };
         let key = Key {
             day: day_of(event.at),
             workflow: workflow.to_string(),
             agent: agent.map(|agent| agent.to_string()).unwrap_or_default(),
-            provider: record.provider.clone(),
-            model: record.model.clone(),
-            simulated: record.simulated,
-        };
-        // A cost that is said to be known and is not there is not known.
-        let is = match record.cost_usd {
-            Some(_) => record.cost_is,
-            None => CostIs::Unknown,
-        };
-        let one = UsageSums {
-            calls: 1,
-            calls_charged: u64::from(is == CostIs::Charged),
-            calls_estimated: u64::from(is == CostIs::Estimated),
-            calls_unknown: u64::from(is == CostIs::Unknown),
-            charged_usd: record.cost_usd.filter(|_| is == CostIs::Charged),
-            estimated_usd: record.cost_usd.filter(|_| is == CostIs::Estimated),
-            assumed_usd: record.assumed_usd.unwrap_or_default(),
-            prompt_tokens: record.prompt_tokens,
-            completion_tokens: record.completion_tokens,
-            cached_tokens: record.cached_tokens,
-            reasoning_tokens: record.reasoning_tokens,
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            simulated,
         };
         let sum = sums.entry(key).or_default();
         *sum = sum.plus(one);
     }
     sums
+}
+
+/// What a call took: at which provider, with which model, whether it was only rehearsed.
+fn took(event: &TaskEvent) -> Option<(&str, &str, bool, UsageSums)> {
+    match event {
+        TaskEvent::TurnCompleted { record, .. } => {
+            // A cost that is said to be known and is not there is not known.
+            let is = match record.cost_usd {
+                Some(_) => record.cost_is,
+                None => CostIs::Unknown,
+            };
+            let sums = UsageSums {
+                calls: 1,
+                calls_charged: u64::from(is == CostIs::Charged),
+                calls_estimated: u64::from(is == CostIs::Estimated),
+                calls_unknown: u64::from(is == CostIs::Unknown),
+                charged_usd: record.cost_usd.filter(|_| is == CostIs::Charged),
+                estimated_usd: record.cost_usd.filter(|_| is == CostIs::Estimated),
+                assumed_usd: record.assumed_usd.unwrap_or_default(),
+                prompt_tokens: record.prompt_tokens,
+                completion_tokens: record.completion_tokens,
+                cached_tokens: record.cached_tokens,
+                reasoning_tokens: record.reasoning_tokens,
+            };
+            Some((&record.provider, &record.model, record.simulated, sums))
+        }
+        // Only what had begun to answer may be charged.
+        TaskEvent::TurnFailed { failure, .. } => {
+            failure.generation_id.as_ref()?;
+            let (provider, model) = failure
+                .model
+                .split_once(':')
+                .unwrap_or(("", &failure.model));
+            let sums = UsageSums {
+                calls: 1,
+                calls_unknown: 1,
+                assumed_usd: failure.assumed_usd.unwrap_or_default(),
+                ..UsageSums::default()
+            };
+            Some((provider, model, false, sums))
+        }
+        TaskEvent::TurnPriced { late, .. } if !late.counted => {
+            let sums = UsageSums {
+                calls: 1,
+                calls_charged: 1,
+                charged_usd: Some(late.cost_usd),
+                prompt_tokens: late.prompt_tokens,
+                completion_tokens: late.completion_tokens,
+                ..UsageSums::default()
+            };
+            Some((&late.provider, &late.model, false, sums))
+        }
+        TaskEvent::TurnPriced { .. }
+        | TaskEvent::Ready { .. }
+        | TaskEvent::Opened { .. }
+        | TaskEvent::Assigned { .. }
+        | TaskEvent::Started { .. }
+        | TaskEvent::TurnStarted { .. }
+        | TaskEvent::ToolCalled { .. }
+        | TaskEvent::ToolReturned { .. }
+        | TaskEvent::Retrying { .. }
+        | TaskEvent::Waiting { .. }
+        | TaskEvent::Answered { .. }
+        | TaskEvent::Unknown { .. }
+        | TaskEvent::Completed { .. }
+        | TaskEvent::Failed { .. }
+        | TaskEvent::Skipped { .. }
+        | TaskEvent::Cancelled { .. } => None,
+    }
 }
 
 fn bind(key: &Key, sums: &UsageSums, to: &mut SqliteArguments) -> Result<(), BoxDynError> {

@@ -529,6 +529,7 @@ fn a_run() -> Run {
         done,
         tools: vec![],
         failures: Vec::new(),
+        late: Vec::new(),
         messages: vec![],
     };
     let error = TaskError::lasting("provider_refused", "The provider refused.");

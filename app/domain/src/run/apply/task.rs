@@ -4,8 +4,8 @@ use super::{At, Misfit};
 use crate::{
     id::AgentId,
     run::{
-        Answer, Attempt, AttemptState, Sketch, Task, TaskEvent, TaskState, ToolOutcome, ToolResult,
-        Turn,
+        Answer, Attempt, AttemptState, CostIs, LateCost, Sketch, Task, TaskEvent, TaskState,
+        ToolOutcome, ToolResult, Turn,
     },
 };
 
@@ -33,7 +33,9 @@ impl Task {
         agent: Option<AgentId>,
         event: &TaskEvent,
     ) -> Result<(), Misfit> {
-        if self.state.is_settled() {
+        // What a call cost may become known long after.
+        let late = matches!(event, TaskEvent::TurnPriced { .. });
+        if self.state.is_settled() && !late {
             return Err(at.misfit(format!(
                 "task `{}` is {} already",
                 self.node,
@@ -92,14 +94,17 @@ impl Task {
                     tools: Vec::new(),
                     messages: messages.clone(),
                     failures: Vec::new(),
+                    late: Vec::new(),
                 };
                 // A call that a crash cut is made again under its number, with what it was handed.
                 match known {
                     Some(known) => {
                         let mut handed = std::mem::take(&mut known.messages);
                         let failures = std::mem::take(&mut known.failures);
+                        let late = std::mem::take(&mut known.late);
                         *known = begun;
                         known.failures = failures;
+                        known.late = late;
                         handed.append(&mut known.messages);
                         known.messages = handed;
                     }
@@ -128,6 +133,11 @@ impl Task {
                 }
                 turn.failures.push(failure.clone());
             }
+            TaskEvent::TurnPriced {
+                attempt,
+                turn,
+                late,
+            } => self.price(at, *attempt, *turn, late)?,
             TaskEvent::ToolCalled {
                 attempt,
                 turn,
@@ -318,6 +328,24 @@ impl Task {
         let attempt = self.open(at, number)?;
         attempt.state = state;
         attempt.ended_at = Some(moment);
+        Ok(())
+    }
+
+    /// What a call cost, at whatever time that comes.
+    fn price(&mut self, at: &At, attempt: u32, number: u32, late: &LateCost) -> Result<(), Misfit> {
+        let known = self.attempts.iter_mut().find(|it| it.number == attempt);
+        let turn = known.and_then(|it| it.turns.iter_mut().find(|turn| turn.number == number));
+        let turn = turn.ok_or_else(|| at.misfit(format!("turn {number} was not begun")))?;
+        match &mut turn.done {
+            Some(record) if record.generation_id.as_ref() == Some(&late.generation_id) => {
+                record.cost_usd = Some(late.cost_usd);
+                record.cost_is = CostIs::Charged;
+                record.assumed_usd = None;
+                record.prompt_tokens = record.prompt_tokens.or(late.prompt_tokens);
+                record.completion_tokens = record.completion_tokens.or(late.completion_tokens);
+            }
+            Some(_) | None => turn.late.push(late.clone()),
+        }
         Ok(())
     }
 

@@ -7,8 +7,9 @@ use crate::{
     id::{AgentId, TaskName},
     message::Message,
     run::{
-        AttemptKey, Run, RunEvent, TaskError, TaskEvent, TaskState, TurnRecord, Waiting,
-        input::{Action, Rejection, Timer},
+        AttemptKey, LateCost, Run, RunEvent, TaskError, TaskEvent, TaskState, Turn, TurnFailure,
+        TurnRecord, Waiting,
+        input::{Action, CallPriced, Rejection, Timer},
     },
     time::Timestamp,
 };
@@ -180,16 +181,64 @@ impl LiveRun {
         turn: u32,
         record: &mut TurnRecord,
     ) {
-        let turn = self
-            .task(task)
-            .attempt(attempt)
-            .and_then(|attempt| attempt.turns.iter().find(|known| known.number == turn));
-        let Some(turn) = turn else { return };
+        let Some(turn) = self.turn_of(task, attempt, turn) else {
+            return;
+        };
         record.simulated = turn.simulated;
         record.assumed_usd = match record.cost_usd {
             Some(_) => None,
             None => turn.reserved.map(|it| it.usd).filter(|usd| usd.0 > 0),
         };
+    }
+
+    /// A call that broke off may be charged: until that is known it counts with what was set aside.
+    pub(super) fn assume_failed(
+        &self,
+        task: TaskIx,
+        attempt: u32,
+        turn: u32,
+        failure: &mut TurnFailure,
+    ) {
+        let turn = self.turn_of(task, attempt, turn);
+        let began = failure.generation_id.is_some() && turn.is_none_or(|turn| !turn.simulated);
+        failure.generation_id = failure.generation_id.take().filter(|_| began);
+        failure.assumed_usd = turn
+            .filter(|_| began)
+            .and_then(|turn| turn.reserved)
+            .map(|reserved| reserved.usd)
+            .filter(|usd| usd.0 > 0);
+    }
+
+    /// What a call cost turned out after its end, which may be that of the run too.
+    pub fn price_call(&mut self, pen: &mut Pen<'_>, priced: CallPriced) -> Decided {
+        let CallPriced {
+            key, turn, late, ..
+        } = priced;
+        let over = || Rejection::AttemptOver(key.clone());
+        let task = self.find(&key.task).ok_or_else(over)?;
+        let made = self.turn_of(task, key.attempt, turn).ok_or_else(over)?;
+        let unpriced = made.without_cost(&late.generation_id).ok_or_else(over)?;
+        let agent = self.task(task).attempt(key.attempt).and_then(|it| it.agent);
+        let event = TaskEvent::TurnPriced {
+            attempt: key.attempt,
+            turn,
+            late: LateCost {
+                assumed_usd: unpriced.assumed_usd,
+                counted: unpriced.counted,
+                began_at: made.started_at,
+                prompt_tokens: late.prompt_tokens.filter(|_| !unpriced.prompt_known),
+                completion_tokens: late
+                    .completion_tokens
+                    .filter(|_| !unpriced.completion_known),
+                ..late
+            },
+        };
+        self.record_task(pen, task, agent, event)
+    }
+
+    fn turn_of(&self, task: TaskIx, attempt: u32, turn: u32) -> Option<&Turn> {
+        let attempt = self.task(task).attempt(attempt)?;
+        attempt.turns.iter().find(|known| known.number == turn)
     }
 
     /// Calls that were under way, with what is set aside for each.

@@ -100,13 +100,16 @@ impl LiveRun {
             }
             Outcome::TurnFailed { key, turn, failure } => {
                 let (task, agent) = self.at_agent(&key)?;
+                let mut failure = *failure;
+                self.assume_failed(task, key.attempt, turn, &mut failure);
                 let event = TaskEvent::TurnFailed {
                     attempt: key.attempt,
                     turn,
-                    failure: *failure,
+                    failure,
                 };
                 self.record_task(pen, task, agent, event)
             }
+            Outcome::CallPriced(priced) => self.price_call(pen, *priced),
             Outcome::ToolCalled { key, turn, call } => {
                 let (task, agent) = self.at_agent(&key)?;
                 let event = TaskEvent::ToolCalled {

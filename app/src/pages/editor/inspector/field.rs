@@ -13,7 +13,10 @@ use super::{
     upstream::Name,
 };
 use crate::{
-    components::{Button, ButtonLook, Field, Glyph, IconButton},
+    components::{
+        Button, ButtonLook, Field, Glyph, IconButton, models::ModelTerms,
+        preferences::PreferencesField,
+    },
     pages::editor::state::Editor,
 };
 
@@ -49,6 +52,7 @@ pub fn KeyField(
         }
         KeyType::Fields => view! { <FieldsField id=id.clone() value put wrong/> }.into_any(),
         KeyType::Cases => view! { <CasesField id=id.clone() value put/> }.into_any(),
+        KeyType::Preferences => view! { <PreferencesField id=id.clone() value put/> }.into_any(),
         KeyType::Retry => view! { <RetryField id=id.clone() value put/> }.into_any(),
         KeyType::Line
         | KeyType::Text
@@ -60,15 +64,23 @@ pub fn KeyField(
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Workflow
-        | KeyType::Preferences
         | KeyType::Schema => {
             view! { <TextField editor id=id.clone() node holds=spec.holds value put wrong/> }
                 .into_any()
         }
     };
+    let terms = (spec.holds == KeyType::Model).then(|| {
+        let named = move || {
+            value
+                .get()
+                .and_then(|value| value.as_str().map(str::to_owned))
+        };
+        view! { <ModelTerms named=Signal::derive(move || named().unwrap_or_default())/> }
+    });
     view! {
         <div data-key=spec.name>
             <Field id label=spec.label help=spec.help required=spec.required error=error>{control}</Field>
+            {terms}
         </div>
     }
 }

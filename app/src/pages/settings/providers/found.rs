@@ -15,6 +15,8 @@ use crate::{
 pub fn Found(
     /// Called when one was added.
     changed: Callback<()>,
+    /// The other ways to get one, beside the button.
+    children: Children,
 ) -> impl IntoView {
     let look = Action::new(|(): &()| async { api::find_servers().await });
     let found = move || {
@@ -40,6 +42,7 @@ pub fn Found(
             <Button busy=look.pending() on_press=move |()| { look.dispatch(()); }>
                 "Look for model servers on this machine"
             </Button>
+            {children()}
         </div>
         {found}
     }

@@ -126,7 +126,7 @@ async fn a_newer_database_is_refused() {
             refused,
             Some(StoreError::Newer {
                 found: 99,
-                known: 6
+                known: 7
             })
         ),
         "{refused:?}"

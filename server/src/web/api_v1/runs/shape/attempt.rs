@@ -1,6 +1,6 @@
 //! A try of a task and its model calls, as the API shows them.
 
-use domain::run::{Attempt, AttemptState, CostIs, FinishReason, Turn};
+use domain::run::{Attempt, AttemptState, CostIs, FinishReason, LateCost, Turn, TurnFailure};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,6 +59,36 @@ pub struct TurnShape {
     finish_reason: Option<&'static str>,
     /// The provider's name for this call.
     generation_id: Option<String>,
+    /// Calls under this number that brought no answer, in order.
+    failures: Vec<FailureShape>,
+    /// Costs that became known after the end of calls that brought no answer; part of `cost_usd`.
+    late_costs: Vec<LateCostShape>,
+}
+
+/// A model call that brought no answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FailureShape {
+    /// `provider:model` that was asked.
+    model: String,
+    /// What happened, what it means, what to do.
+    error: ErrorShape,
+    /// What the provider sent, shortened and without secrets.
+    raw: Option<String>,
+    /// The provider's name for the call, where it may have been charged.
+    generation_id: Option<String>,
+}
+
+/// What a call cost, known after its end.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LateCostShape {
+    /// The provider's name for the call.
+    generation_id: String,
+    /// What it cost.
+    cost_usd: String,
+    /// Tokens read.
+    prompt_tokens: Option<u64>,
+    /// Tokens written.
+    completion_tokens: Option<u64>,
 }
 
 impl AttemptShape {
@@ -84,8 +114,37 @@ impl AttemptShape {
     }
 }
 
+impl FailureShape {
+    fn of(failure: &TurnFailure) -> Self {
+        Self {
+            model: failure.model.clone(),
+            error: ErrorShape::of(&failure.error),
+            raw: failure.raw.clone(),
+            generation_id: failure.generation_id.clone(),
+        }
+    }
+}
+
+impl LateCostShape {
+    fn of(late: &LateCost) -> Self {
+        Self {
+            generation_id: late.generation_id.clone(),
+            cost_usd: late.cost_usd.to_string(),
+            prompt_tokens: late.prompt_tokens,
+            completion_tokens: late.completion_tokens,
+        }
+    }
+}
+
 impl TurnShape {
     fn of(turn: &Turn) -> Self {
+        let failures = turn.failures.iter().map(FailureShape::of).collect();
+        let late_costs: Vec<_> = turn.late.iter().map(LateCostShape::of).collect();
+        let known = match (&turn.done, late_costs.is_empty()) {
+            (Some(done), _) if done.cost_usd.is_some() => done.cost_is,
+            (Some(_) | None, true) => CostIs::Unknown,
+            (Some(_) | None, false) => CostIs::Charged,
+        };
         match &turn.done {
             Some(done) => Self {
                 turn: turn.number,
@@ -98,10 +157,12 @@ impl TurnShape {
                 latency_ms: Some(done.duration_ms),
                 ttft_ms: done.first_token_ms,
                 simulated: turn.simulated,
-                cost_usd: money(done.cost_usd),
-                cost_is: cost_is(done.cost_is),
+                cost_usd: money(turn.cost()),
+                cost_is: cost_is(known),
                 finish_reason: Some(finish_reason(done.finish_reason)),
                 generation_id: done.generation_id.clone(),
+                failures,
+                late_costs,
             },
             None => {
                 let (provider, model) = turn.model.split_once(':').unwrap_or(("", &turn.model));
@@ -116,10 +177,12 @@ impl TurnShape {
                     latency_ms: None,
                     ttft_ms: None,
                     simulated: turn.simulated,
-                    cost_usd: None,
-                    cost_is: cost_is(CostIs::Unknown),
+                    cost_usd: money(turn.cost()),
+                    cost_is: cost_is(known),
                     finish_reason: None,
                     generation_id: None,
+                    failures,
+                    late_costs,
                 }
             }
         }

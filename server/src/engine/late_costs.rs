@@ -1,0 +1,344 @@
+//! What calls cost that ended without a word about it: a broken stream, a stopped run, a crash. Providers
+//! keep books; this asks them, with patience, and hands in what they say. A call is noted in the store
+//! once its answer begins, so that a crash forgets none.
+//!
+//! Refused here: guessing. What no book knows stays unknown.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{
+    id::RunId,
+    run::{
+        LateCost,
+        decide::LiveRun,
+        input::{CallPriced, Input, Outcome, Rejection},
+    },
+};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    kernel::{Handle, Refusal},
+    recovery::{graph_of, live_run},
+};
+use crate::{
+    clock::Clock,
+    llm::{Late, LateAnswer, Providers},
+    store::{
+        Store, StoreError,
+        calls::{OpenCall, OpenCalls},
+    },
+};
+
+/// The waits before a provider is asked the first time, the second time, and so on. A book that knows
+/// nothing after the last of them will not know more.
+const ASK_AFTER: [Duration; 8] = [
+    Duration::from_secs(2),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+];
+
+/// The wait after a provider could not be asked: it is down, or not set up just now.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// After that many hours nobody is asked any more.
+const MOST_HOURS: u64 = 24;
+
+/// Calls that begin together are noted together.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Notes that are taken at once.
+const BATCH: usize = 1_024;
+
+/// Where calls are told of that may be charged.
+#[derive(Clone, Default)]
+pub struct Calls(Option<mpsc::UnboundedSender<Note>>);
+
+enum Note {
+    Began(Box<OpenCall>),
+    Over { generation_id: String, known: bool },
+}
+
+impl Calls {
+    /// A call began.
+    pub fn began(&self, call: OpenCall) {
+        self.tell(Note::Began(Box::new(call)));
+    }
+
+    /// A call is over; `known`: its cost is stored.
+    pub fn over(&self, generation_id: &str, known: bool) {
+        self.tell(Note::Over {
+            generation_id: generation_id.to_owned(),
+            known,
+        });
+    }
+
+    fn tell(&self, note: Note) {
+        if let Some(to) = &self.0 {
+            // Nobody listens any more when the server goes down; the next start looks.
+            let _down = to.send(note);
+        }
+    }
+}
+
+/// What it needs.
+pub struct Means {
+    /// Where calls are noted.
+    pub calls: Arc<dyn OpenCalls>,
+    /// Where runs are read that ended.
+    pub store: Arc<dyn Store>,
+    /// Whom to ask.
+    pub providers: Arc<Providers>,
+    /// Where answers go.
+    pub kernel: Handle,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Ends it.
+    pub shutdown: CancellationToken,
+}
+
+/// A pair of ends: one to tell of calls, one that looks after them.
+pub fn late_costs(means: Means) -> (Calls, LateCosts) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let work = LateCosts {
+        means,
+        told,
+        under_way: HashMap::new(),
+        due: BTreeMap::new(),
+    };
+    (Calls(Some(tell)), work)
+}
+
+/// Looks for costs.
+pub struct LateCosts {
+    means: Means,
+    told: mpsc::UnboundedReceiver<Note>,
+    under_way: HashMap<String, OpenCall>,
+    due: BTreeMap<(Instant, String), Lost>,
+}
+
+/// A call that is over, and nobody said what it cost.
+struct Lost {
+    call: OpenCall,
+    /// How often the provider's book knew nothing.
+    asked: usize,
+}
+
+/// What comes of a look.
+enum Found {
+    /// Nothing is left to do.
+    Settled,
+    /// Look again after that time.
+    Later(Duration),
+    /// The book knows nothing yet.
+    Nothing,
+}
+
+impl LateCosts {
+    /// Works until shutdown.
+    pub async fn run(mut self) {
+        let shutdown = self.means.shutdown.clone();
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            () = self.work() => {}
+        }
+    }
+
+    async fn work(&mut self) {
+        match self.means.calls.open_calls().await {
+            Ok(left) => left.into_iter().for_each(|call| self.lose(call)),
+            Err(error) => tracing::warn!(%error, "calls without a cost cannot be read"),
+        }
+        let mut notes = Vec::new();
+        loop {
+            let next = self.due.first_key_value().map(|((at, _), _)| *at);
+            let moment = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                count = self.told.recv_many(&mut notes, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.take(&mut notes).await;
+                    tokio::time::sleep(GATHER).await;
+                }
+                () = moment => {
+                    if let Some(((_, _), lost)) = self.due.pop_first() {
+                        self.look(lost).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, notes: &mut Vec<Note>) {
+        let (mut began, mut known) = (Vec::new(), Vec::new());
+        let mut lost = Vec::new();
+        for note in notes.drain(..) {
+            match note {
+                Note::Began(call) => {
+                    began.push((*call).clone());
+                    self.under_way.insert(call.generation_id.clone(), *call);
+                }
+                Note::Over {
+                    generation_id,
+                    known: true,
+                } => {
+                    self.under_way.remove(&generation_id);
+                    known.push(generation_id);
+                }
+                Note::Over { generation_id, .. } => {
+                    lost.extend(self.under_way.remove(&generation_id));
+                }
+            }
+        }
+        // One that is over already needs no note.
+        began.retain(|call| !known.contains(&call.generation_id));
+        self.store(&began, &known).await;
+        lost.into_iter().for_each(|call| self.lose(call));
+    }
+
+    async fn store(&self, began: &[OpenCall], known: &[String]) {
+        let calls = &self.means.calls;
+        let noted = match began {
+            [] => Ok(()),
+            began => calls.note_calls(began).await,
+        };
+        let forgotten = match known {
+            [] => Ok(()),
+            known => calls.forget_calls(known).await,
+        };
+        if let Err(error) = noted.and(forgotten) {
+            tracing::warn!(%error, "calls cannot be noted; a crash would lose what they cost");
+        }
+    }
+
+    fn lose(&mut self, call: OpenCall) {
+        self.later(Lost { call, asked: 0 }, ASK_AFTER[0]);
+    }
+
+    fn later(&mut self, lost: Lost, wait: Duration) {
+        let key = (Instant::now() + wait, lost.call.generation_id.clone());
+        self.due.insert(key, lost);
+    }
+
+    async fn look(&mut self, lost: Lost) {
+        let Lost { call, asked } = lost;
+        let age = self.means.clock.now().ms_since(call.began_at);
+        let found = match self.find(&call).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "what a call cost cannot be stored now");
+                Found::Later(LOOK_AGAIN)
+            }
+        };
+        match found {
+            Found::Settled => self.store(&[], &[call.generation_id]).await,
+            Found::Later(wait) if age < MOST_HOURS * 3_600_000 => {
+                self.later(Lost { call, asked }, wait);
+            }
+            Found::Nothing if asked + 1 < ASK_AFTER.len() => {
+                let asked = asked + 1;
+                self.later(Lost { call, asked }, ASK_AFTER[asked]);
+            }
+            Found::Later(_) | Found::Nothing => {
+                tracing::warn!(
+                    call = call.generation_id,
+                    "what this call cost stays unknown"
+                );
+                self.store(&[], &[call.generation_id]).await;
+            }
+        }
+    }
+
+    async fn find(&self, call: &OpenCall) -> Result<Found, StoreError> {
+        if !self.means.calls.is_open(&call.generation_id).await? {
+            return Ok(Found::Settled);
+        }
+        let Some(llm) = self.means.providers.get(&call.provider) else {
+            return Ok(Found::Later(LOOK_AGAIN));
+        };
+        match llm.late_cost(&call.generation_id).await {
+            Ok(Late::Known(answer)) => self.hand_in(call, answer).await,
+            Ok(Late::NotYet) => Ok(Found::Nothing),
+            Ok(Late::Never) => Ok(Found::Settled),
+            Err(error) => {
+                tracing::debug!(%error, "a provider's books cannot be read now");
+                Ok(Found::Later(LOOK_AGAIN))
+            }
+        }
+    }
+
+    async fn hand_in(&self, call: &OpenCall, answer: LateAnswer) -> Result<Found, StoreError> {
+        let late = LateCost {
+            generation_id: call.generation_id.clone(),
+            provider: call.provider.clone(),
+            model: answer.model.unwrap_or_else(|| call.model.clone()),
+            cost_usd: answer.cost,
+            prompt_tokens: answer.prompt_tokens,
+            completion_tokens: answer.completion_tokens,
+            assumed_usd: Default::default(),
+            counted: false,
+            began_at: call.began_at,
+        };
+        let priced = |ended| {
+            let priced = CallPriced {
+                key: call.key.clone(),
+                turn: call.turn,
+                late: late.clone(),
+                ended,
+            };
+            Input::Outcome(Outcome::CallPriced(Box::new(priced)))
+        };
+        let mut answered = self.means.kernel.submit(priced(None)).await;
+        if let Err(Refusal::Rejected(Rejection::NoSuchRun(_))) = &answered {
+            let Some(ended) = self.ended(call.key.run).await? else {
+                // Removed with all that it cost.
+                return Ok(Found::Settled);
+            };
+            answered = self
+                .means
+                .kernel
+                .submit(priced(Some(Box::new(ended))))
+                .await;
+        }
+        match answered {
+            Ok(_) => Ok(Found::Settled),
+            Err(Refusal::Rejected(Rejection::Stale) | Refusal::Closing) => {
+                Ok(Found::Later(ASK_AFTER[0]))
+            }
+            Err(refusal) => {
+                tracing::debug!(%refusal, "a cost was known already");
+                Ok(Found::Settled)
+            }
+        }
+    }
+
+    /// A run that ended, from its log; `None` when it was removed.
+    async fn ended(&self, run: RunId) -> Result<Option<LiveRun>, StoreError> {
+        let store = &*self.means.store;
+        let Some((workflow, version)) = store.run_origin(run).await? else {
+            return Ok(None);
+        };
+        let graph = graph_of(store, workflow, version).await?;
+        live_run(store, run, graph).await.map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests;
