@@ -4,6 +4,7 @@ mod cli;
 mod durable;
 mod engine;
 mod kinds;
+mod money;
 mod product;
 mod providers;
 mod redis;

@@ -1,0 +1,318 @@
+//! Money through the doors, against a model server with prices: budgets that stop, and costs that
+//! nobody told at the end of a call.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures::stream::{self, StreamExt};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use crate::product::House;
+
+/// What a call costs that comes to its end.
+const COST: &str = "0.0025";
+/// What a call costs that does not.
+const BROKEN: &str = "0.0042";
+
+/// A model server with prices. What becomes of a call is in the name of its model.
+#[derive(Clone, Default)]
+struct Seller {
+    /// Models that were called, in order.
+    calls: Arc<Mutex<Vec<String>>>,
+    /// How often its books were asked for each call.
+    asked: Arc<Mutex<HashMap<String, u32>>>,
+}
+
+impl Seller {
+    async fn open() -> (String, Self) {
+        let seller = Self::default();
+        let router = Router::new()
+            .route("/v1/models", get(models))
+            .route("/v1/generation", get(generation))
+            .route("/v1/chat/completions", post(chat))
+            .with_state(seller.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (format!("http://{address}/v1"), seller)
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.lock().expect("not poisoned").len()
+    }
+}
+
+async fn models() -> Json<Value> {
+    let model =
+        |id: &str| json!({"id": id, "pricing": {"prompt": "0.000001", "completion": "0.00001"}});
+    Json(json!({"data": [model("echo"), model("cut"), model("hang-once")]}))
+}
+
+/// The books are written with a delay: the first question is too early.
+async fn generation(
+    State(seller): State<Seller>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let id = query.get("id").cloned().unwrap_or_default();
+    let mut asked = seller.asked.lock().expect("not poisoned");
+    let times = asked.entry(id.clone()).or_default();
+    *times += 1;
+    if *times == 1 {
+        let nothing = json!({"error": {"code": 404, "message": "not found"}});
+        return (StatusCode::NOT_FOUND, Json(nothing)).into_response();
+    }
+    Json(json!({"data": {"id": id, "total_cost": 0.0042, "native_tokens_prompt": 30, "native_tokens_completion": 9}}))
+        .into_response()
+}
+
+async fn chat(State(seller): State<Seller>, Json(request): Json<Value>) -> Response {
+    let model = request["model"].as_str().unwrap_or_default().to_owned();
+    let (number, again) = {
+        let mut calls = seller.calls.lock().expect("not poisoned");
+        let again = calls.contains(&model);
+        calls.push(model.clone());
+        (calls.len(), again)
+    };
+    let id = format!("gen-{number}");
+    let chunk = |choice: Value, usage: Value| {
+        let chunk = json!({"id": id, "model": model, "choices": [choice], "usage": usage});
+        Bytes::from(format!("data: {chunk}\n\n"))
+    };
+    let begin = chunk(
+        json!({"index": 0, "delta": {"content": "so far "}}),
+        Value::Null,
+    );
+    let end = chunk(
+        json!({"index": 0, "delta": {"content": "so good"}, "finish_reason": "stop"}),
+        json!({"prompt_tokens": 40, "completion_tokens": 20, "cost": 0.0025}),
+    );
+    let done = Bytes::from("data: [DONE]\n\n");
+    let body = match (model.as_str(), again) {
+        ("cut", _) => Body::from(begin),
+        ("hang-once", false) => {
+            let begun = stream::once(async move { Ok::<_, Infallible>(begin) });
+            Body::from_stream(begun.chain(stream::pending()))
+        }
+        (_, _) => Body::from([begin, end, done].concat()),
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(
+        "content-type",
+        "text/event-stream".parse().expect("a value"),
+    );
+    headers.insert("x-generation-id", id.parse().expect("a value"));
+    response
+}
+
+async fn open_with(data: &Path, url: &str) -> House {
+    let house = House::open(data).await;
+    let wish = json!({"name": "seller", "kind": "openrouter", "base_url": url, "key": "sk-test-of-money", "default_model": "echo", "private": true});
+    let (status, _) = house.json("POST", "/api/v1/providers", wish).await;
+    assert_eq!(status, StatusCode::CREATED);
+    house
+}
+
+fn two_steps(model: &str) -> Value {
+    let step = |id: &str| {
+        json!({"id": id, "kind": "agent", "capabilities": ["work"], "prompt": "go on", "max_tokens": 1000,
+            "model": format!("seller:{model}"), "retry": {"attempts": 1}})
+    };
+    json!({"troupe": 1, "name": "Two steps", "nodes": [step("one"), step("two")],
+        "edges": [{"from": "one", "to": "two"}]})
+}
+
+/// Asks until the answer fits; how it is then.
+async fn until(house: &House, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (_, found) = house.json("GET", path, Value::Null).await;
+        if fits(&found) {
+            return found;
+        }
+        assert!(Instant::now() < patience, "{path} stays so: {found:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn start(house: &House, workflow: Value, request: Value) -> String {
+    let workflow = house.create(workflow).await;
+    let path = format!("/api/v1/workflows/{workflow}/runs");
+    let (status, run) = house.json("POST", &path, request).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{run}");
+    format!("/api/v1/runs/{}", run["id"].as_str().unwrap_or_default())
+}
+
+async fn usage(house: &House) -> Value {
+    let (_, usage) = house
+        .json("GET", "/api/v1/usage?by=workflow", Value::Null)
+        .await;
+    usage["items"][0].clone()
+}
+
+#[tokio::test]
+async fn what_a_broken_call_cost_is_found_out_after_its_run() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, _) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let run = start(&house, two_steps("cut"), json!({"budget_usd": "1"})).await;
+    let failed = until(&house, &run, |run| run["status"] == "failed").await;
+    assert_eq!(failed["error"]["code"], "cut_off", "{failed}");
+    // Until it is known, budgets count what was set aside, and nobody says that it was nothing.
+    if failed["cost_usd"].is_null() {
+        let unknown = usage(&house).await;
+        assert_eq!(unknown["calls_unknown"], 1, "{unknown}");
+    }
+    let paid = until(&house, &run, |run| run["cost_usd"] == BROKEN).await;
+    let turn = &paid["tasks"][0]["attempts"][0]["turns"][0];
+    assert_eq!(turn["cost_usd"], BROKEN);
+    assert_eq!(turn["cost_is"], "charged");
+    assert_eq!(turn["failures"][0]["generation_id"], "gen-1");
+    assert!(
+        turn["failures"][0]["raw"]
+            .as_str()
+            .is_some_and(|raw| raw.contains("so far"))
+    );
+    assert_eq!(paid["tokens"], json!({"prompt": 30, "completion": 9}));
+    let known = usage(&house).await;
+    assert_eq!(
+        (
+            &known["calls"],
+            &known["calls_unknown"],
+            &known["charged_usd"]
+        ),
+        (&json!(1), &json!(0), &json!(BROKEN)),
+        "{known}"
+    );
+    // What ended can be taken up again, and goes on behind what became known.
+    let (status, _) = house.json("POST", &format!("{run}/retry"), json!({})).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    until(&house, &run, |run| run["cost_usd"] == "0.0084").await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_call_that_a_crash_cut_is_paid_for_all_the_same() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let run = start(&house, two_steps("hang-once"), json!({})).await;
+    // As soon as the answer began it is written down under whose name the provider keeps it.
+    let file = SqliteConnectOptions::new()
+        .filename(data.path().join("troupe.db"))
+        .read_only(true);
+    let database = SqlitePool::connect_with(file).await.expect("readable");
+    let patience = Instant::now() + Duration::from_secs(30);
+    loop {
+        let noted: i64 = sqlx::query_scalar("SELECT count(*) FROM open_calls")
+            .fetch_one(&database)
+            .await
+            .expect("readable");
+        if noted == 1 {
+            break;
+        }
+        assert!(Instant::now() < patience, "the call is not noted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    database.close().await;
+    house.killed().await;
+
+    let house = House::open(data.path()).await;
+    until(&house, &run, |run| run["status"] == "succeeded").await;
+    let paid = until(&house, &run, |run| run["cost_usd"] == "0.0092").await;
+    let turn = &paid["tasks"][0]["attempts"][0]["turns"][0];
+    assert_eq!(turn["late_costs"][0]["generation_id"], "gen-1", "{turn}");
+    assert_eq!(turn["late_costs"][0]["cost_usd"], BROKEN);
+    assert_eq!(seller.calls(), 3, "two steps, one of them twice");
+    let known = usage(&house).await;
+    assert_eq!(
+        (&known["calls"], &known["calls_charged"]),
+        (&json!(3), &json!(3)),
+        "{known}"
+    );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_run_waits_at_its_limit_until_a_person_raises_it() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    // Room for one call of 1,000 tokens at $10 a million, and not for a second one behind it.
+    let limit = json!({"budget_usd": "0.0115"});
+    let run = start(&house, two_steps("echo"), limit).await;
+    let held = until(&house, &run, |run| {
+        run["tasks"][1]["waiting_for"] == "budget"
+    })
+    .await;
+    assert_eq!(
+        (&held["status"], &held["cost_usd"]),
+        (&json!("running"), &json!(COST))
+    );
+    assert_eq!(seller.calls(), 1, "the second call was not made");
+    let (_, events) = house
+        .json("GET", "/api/v1/events?type=budget.*", Value::Null)
+        .await;
+    assert_eq!(events["items"][0]["type"], "budget.exceeded", "{events}");
+
+    let path = format!("{run}/budget");
+    let (status, _) = house
+        .json("POST", &path, json!({"budget_usd": "0.0116"}))
+        .await;
+    assert!(status.is_success());
+    let still = until(&house, &run, |run| run["budget_usd"] == "0.0116").await;
+    assert_eq!(
+        still["tasks"][1]["waiting_for"], "budget",
+        "that is not enough"
+    );
+    let (status, _) = house.json("POST", &path, json!({"budget_usd": "1"})).await;
+    assert!(status.is_success());
+    let done = until(&house, &run, |run| run["status"] == "succeeded").await;
+    assert_eq!(done["cost_usd"], "0.005");
+    assert_eq!(seller.calls(), 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn where_a_limit_is_to_fail_the_run_fails_with_what_to_do() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let limit =
+        json!({"scope": "provider", "of": "seller", "budget_tokens": 1_200, "on_budget": "fail"});
+    let (status, problem) = house.json("PUT", "/api/v1/budgets", limit).await;
+    assert!(status.is_success(), "{problem}");
+    let run = start(&house, two_steps("echo"), json!({})).await;
+    let first = until(&house, &run, |run| {
+        run["status"] == "succeeded" || run["status"] == "failed"
+    })
+    .await;
+    assert_eq!(first["status"], "succeeded", "{first}");
+    let run = start(&house, two_steps("echo"), json!({})).await;
+    let failed = until(&house, &run, |run| run["status"] == "failed").await;
+    assert_eq!(failed["error"]["code"], "budget_exceeded", "{failed}");
+    let message = failed["error"]["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("provider seller") && message.contains("Raise"),
+        "{message}"
+    );
+    let made = seller.calls();
+    assert!((2..4).contains(&made), "{made} calls were made");
+    house.close().await;
+}
