@@ -1,4 +1,4 @@
-// Benchmarks of the release build: `./x bench [pages] [engine] [stream]`. Medians unless the row says otherwise. Nothing here
+// Benchmarks of the release build: `./x bench [pages] [engine] [stream] [provider]`. Medians unless the row says otherwise. Nothing here
 // can fail a build.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -13,7 +13,8 @@ const { binary, scratch, table } = await import('./bench.mjs');
 const { pages } = await import('./pages.mjs');
 const { engine } = await import('./engine.mjs');
 const { stream } = await import('./stream.mjs');
-const parts = { pages, engine, stream };
+const { wire } = await import('./wire.mjs');
+const parts = { pages, engine, stream, provider: wire };
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
 
 try {

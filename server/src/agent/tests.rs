@@ -192,7 +192,7 @@ async fn errors_of_the_provider_are_those_of_the_task() {
         expect![[r#"
             turn 1 started: scripted:default
             turn 1 failed: scripted:default, Busy, rate_limited, sent "nothing"
-            failed, may pass: rate_limited: acme asks to slow down: slow."#]],
+            failed, may pass: rate_limited: acme asks to slow down: slow. A later try helps; if this goes on, let fewer agents call it at once or use another model."#]],
     );
     let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
     let Some(Outcome::Failed { error, .. }) = outcomes.last() else {

@@ -63,9 +63,7 @@ pub enum LlmError {
     },
 
     /// 402, or a quota that is used up.
-    #[error(
-        "{provider} says that the credit is short: {detail}. Top up, raise the key's limit or ask for fewer tokens."
-    )]
+    #[error("{provider} says that the credit is short: {detail}. {}", credit_words(*.retry_after_ms))]
     NoCredit {
         /// Who.
         provider: String,
@@ -95,8 +93,23 @@ pub enum LlmError {
         detail: String,
     },
 
+    /// A way that leads nowhere: a web page's 404, a redirect.
+    #[error(
+        "{provider} answers no chats at its address (status {status}): {detail}. Correct the address in Settings, under Providers; it often ends with /v1."
+    )]
+    WrongAddress {
+        /// Who.
+        provider: String,
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        detail: String,
+    },
+
     /// 429 that passes.
-    #[error("{provider} asks to slow down: {detail}.")]
+    #[error(
+        "{provider} asks to slow down: {detail}. A later try helps; if this goes on, let fewer agents call it at once or use another model."
+    )]
     RateLimited {
         /// Who.
         provider: String,
@@ -156,6 +169,19 @@ pub enum LlmError {
         retry_after_ms: Option<u64>,
     },
 
+    /// Any failure of which the server itself says that it does not pass.
+    #[error(
+        "{provider} failed (status {status}) and says that another try does not help: {detail}. Use another model or provider, or ask {provider}."
+    )]
+    Declined {
+        /// Who.
+        provider: String,
+        /// HTTP status, or the number in the error.
+        status: u16,
+        /// What it said.
+        detail: String,
+    },
+
     /// The answer began and then broke off.
     #[error("The answer from {provider} broke off: {detail}. A retry starts it again.")]
     CutOff {
@@ -197,6 +223,13 @@ pub enum LlmError {
     },
 }
 
+fn credit_words(retry_after_ms: Option<u64>) -> &'static str {
+    match retry_after_ms {
+        Some(_) => "Other calls hold it for the moment; a later try helps, and so does a top-up.",
+        None => "Top up, raise the key's limit or ask for fewer tokens.",
+    }
+}
+
 fn reset_words(resets_at: Option<Timestamp>) -> String {
     match resets_at {
         Some(moment) => format!("Calls are allowed again at {}.", moment.rfc3339()),
@@ -215,11 +248,13 @@ impl LlmError {
             LlmError::NoCredit { .. } => "no_credit",
             LlmError::Refused { .. } => "refused",
             LlmError::NoModel { .. } => "no_model",
+            LlmError::WrongAddress { .. } => "wrong_address",
             LlmError::RateLimited { .. } => "rate_limited",
             LlmError::DailyLimit { .. } => "daily_limit",
             LlmError::TooLong { .. } => "context_too_long",
             LlmError::BadRequest { .. } => "bad_request",
             LlmError::Failed { .. } => "provider_failed",
+            LlmError::Declined { .. } => "provider_declined",
             LlmError::CutOff { .. } => "cut_off",
             LlmError::Empty { .. } => "empty_answer",
             LlmError::Garbled { .. } => "garbled_answer",
@@ -242,9 +277,11 @@ impl LlmError {
             | LlmError::BadKey { .. }
             | LlmError::Refused { .. }
             | LlmError::NoModel { .. }
+            | LlmError::WrongAddress { .. }
             | LlmError::DailyLimit { .. }
             | LlmError::TooLong { .. }
             | LlmError::BadRequest { .. }
+            | LlmError::Declined { .. }
             | LlmError::TooMuch { .. } => false,
         }
     }
@@ -268,9 +305,14 @@ impl LlmError {
             | LlmError::BadKey { .. }
             | LlmError::Refused { .. }
             | LlmError::NoModel { .. }
+            | LlmError::WrongAddress { .. }
             | LlmError::DailyLimit { .. }
             | LlmError::TooLong { .. }
             | LlmError::BadRequest { .. } => Trouble::Ours,
+            LlmError::Declined { status, .. } => match status {
+                500.. => Trouble::Theirs,
+                0..500 => Trouble::Ours,
+            },
         }
     }
 
@@ -286,9 +328,11 @@ impl LlmError {
             | LlmError::BadKey { .. }
             | LlmError::Refused { .. }
             | LlmError::NoModel { .. }
+            | LlmError::WrongAddress { .. }
             | LlmError::DailyLimit { .. }
             | LlmError::TooLong { .. }
             | LlmError::BadRequest { .. }
+            | LlmError::Declined { .. }
             | LlmError::CutOff { .. }
             | LlmError::Empty { .. }
             | LlmError::Garbled { .. }

@@ -20,6 +20,11 @@ use super::{
     },
 };
 
+/// The most of a foreign text that is kept for its error.
+const MAX_FOREIGN_BYTES: usize = 8 * 1024;
+/// Names of fields in an event stream.
+const FIELDS: [&str; 4] = ["data", "event", "id", "retry"];
+
 /// How long a body may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
@@ -66,6 +71,8 @@ where
         form: Form::Unknown,
         sink: Sink {
             seen: VecDeque::new(),
+            answers: false,
+            foreign: None,
             hints,
         },
     };
@@ -115,6 +122,11 @@ struct Reader<B> {
 struct Sink {
     /// Understood and not handed out yet.
     seen: VecDeque<Chunk>,
+    /// Whether anything in the body belongs to an answer. Where nothing does, its sender is no model
+    /// server.
+    answers: bool,
+    /// The first thing that does not.
+    foreign: Option<String>,
     /// What the headers said, for errors that come later.
     hints: Hints,
 }
@@ -229,18 +241,30 @@ impl Form {
         match self {
             Form::Unknown => Err(collector.cut_off("the connection ended before the first word")),
             Form::Whole(whole) => {
-                let Ok(value) = serde_json::from_slice::<Value>(whole) else {
-                    return Err(garbled(collector, &String::from_utf8_lossy(whole)));
+                // What follows the first value is nobody's: an error that is sent bare may have the end
+                // mark of a stream behind it.
+                let mut values = serde_json::Deserializer::from_slice(whole).into_iter::<Value>();
+                let value = match values.next() {
+                    Some(Ok(value)) => value,
+                    Some(Err(_)) | None => {
+                        return Err(garbled(collector, &String::from_utf8_lossy(whole)));
+                    }
                 };
                 take_value(&value, collector, sink)?;
-                Ok(Progress::Done)
+                match sink.foreign.take() {
+                    Some(text) => Err(garbled(collector, &text)),
+                    None => Ok(Progress::Done),
+                }
             }
             Form::Events(parser) => {
                 parser.close().map_err(|TooLarge| too_much(collector))?;
                 match drain(parser, collector, sink, true)? {
                     Progress::Done => Ok(Progress::Done),
                     Progress::More if collector.saw_finish() => Ok(Progress::Done),
-                    Progress::More => Err(collector.cut_off("the connection ended in the middle")),
+                    Progress::More => Err(match sink.foreign.take() {
+                        Some(text) if !sink.answers => garbled(collector, &text),
+                        Some(_) | None => collector.cut_off("the connection ended in the middle"),
+                    }),
                 }
             }
         }
@@ -280,20 +304,42 @@ fn take_value(value: &Value, collector: &mut Collector, sink: &mut Sink) -> Resu
     if let Some(complaint) = failure::complaint_in(value) {
         return Err(complain(collector, complaint, sink.hints));
     }
+    let answers = value.get("choices").is_some() || value.get("usage").is_some();
+    match answers {
+        true => sink.answers = true,
+        false => sink.meet(&value.to_string()),
+    }
     sink.seen.extend(collector.take(Piece::read(value))?);
     Ok(())
 }
 
+impl Sink {
+    /// Keeps the beginning of the first thing that is no part of an answer.
+    fn meet(&mut self, text: &str) {
+        let beginning = &text[..text.floor_char_boundary(MAX_FOREIGN_BYTES)];
+        self.foreign.get_or_insert_with(|| beginning.to_owned());
+    }
+}
+
 /// Some servers put an error between the events: as bare JSON, or as a field called `error`.
-fn take_stray(line: &str, collector: &Collector, sink: &Sink) -> Result<(), LlmError> {
+fn take_stray(line: &str, collector: &Collector, sink: &mut Sink) -> Result<(), LlmError> {
     let json = line.strip_prefix("error:").unwrap_or(line);
     match serde_json::from_str::<Value>(json) {
         Ok(value) => match failure::complaint_in(&value) {
             Some(complaint) => Err(complain(collector, complaint, sink.hints)),
             None if json.len() < line.len() => Err(complain(collector, &value, sink.hints)),
-            None => Ok(()),
+            None => {
+                sink.meet(line);
+                Ok(())
+            }
         },
-        Err(_) => Ok(()),
+        Err(_) => {
+            // Half the name of a field is what a cut connection leaves behind.
+            if !FIELDS.iter().any(|field| field.starts_with(line)) {
+                sink.meet(line);
+            }
+            Ok(())
+        }
     }
 }
 
@@ -305,7 +351,7 @@ fn garbled(collector: &Collector, text: &str) -> LlmError {
     let asked = collector.asked();
     LlmError::Garbled {
         provider: asked.provider.clone(),
-        detail: asked.detail(text),
+        detail: asked.detail_of_body(text),
     }
 }
 

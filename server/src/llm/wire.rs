@@ -21,6 +21,8 @@ pub struct Piece {
     pub reasoning: String,
     /// More reasoning, raw.
     pub reasoning_details: Vec<Value>,
+    /// More of the words with which the model itself refuses.
+    pub refusal: String,
     /// Pieces of tool calls.
     pub calls: Vec<CallPiece>,
     /// Why it ended; `Some("")` is a reason that says nothing.
@@ -76,11 +78,12 @@ impl Piece {
         let details = said.get("reasoning_details").and_then(Value::as_array);
         let details = details.cloned().unwrap_or_default();
         Self {
-            id: filled(value.get("id")),
-            model: filled(value.get("model")),
+            id: named(value.get("id")),
+            model: named(value.get("model")),
             text: said.get("content").map(text_of).unwrap_or_default(),
             reasoning: reasoning_of(said, &details),
             reasoning_details: details,
+            refusal: said.get("refusal").map(text_of).unwrap_or_default(),
             calls: said
                 .get("tool_calls")
                 .and_then(Value::as_array)
@@ -109,8 +112,8 @@ impl CallPiece {
         };
         Self {
             index: value.get("index").and_then(count),
-            id: filled(value.get("id")).unwrap_or_default(),
-            name: filled(function.get("name")).unwrap_or_default(),
+            id: named(value.get("id")).unwrap_or_default(),
+            name: named(function.get("name")).unwrap_or_default(),
             arguments,
         }
     }
@@ -178,6 +181,14 @@ pub fn count(value: &Value) -> Option<u64> {
         let float: f64 = raw.parse().ok()?;
         (float.is_finite() && float >= 0.0).then(|| float.round() as u64)
     })
+}
+
+/// The longest name or id that is one.
+const MAX_NAME_BYTES: usize = 512;
+
+/// A name or an id; a text of any length is neither.
+fn named(value: Option<&Value>) -> Option<String> {
+    filled(value).filter(|name| name.len() <= MAX_NAME_BYTES)
 }
 
 fn filled(value: Option<&Value>) -> Option<String> {

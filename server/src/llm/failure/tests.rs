@@ -1,5 +1,6 @@
+use domain::time::Timestamp;
 use expect_test::{Expect, expect};
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 
 use super::*;
@@ -77,7 +78,7 @@ fn credit() {
         &[("retry-after", "3")],
         plain,
         expect![
-            "no_credit (retry after 3000 ms): acme says that the credit is short: requires more credits, or fewer max_tokens. Top up, raise the key's limit or ask for fewer tokens."
+            "no_credit (retry after 3000 ms): acme says that the credit is short: requires more credits, or fewer max_tokens. Other calls hold it for the moment; a later try helps, and so does a top-up."
         ],
     );
     check(
@@ -99,7 +100,7 @@ fn limits() {
         429,
         &body("Rate limit exceeded: free-models-per-min. ", reset.clone()),
         expect![
-            "rate_limited (retry after 60000 ms): acme asks to slow down: Rate limit exceeded: free-models-per-min."
+            "rate_limited (retry after 60000 ms): acme asks to slow down: Rate limit exceeded: free-models-per-min. A later try helps; if this goes on, let fewer agents call it at once or use another model."
         ],
     );
     check(
@@ -126,13 +127,15 @@ fn limits() {
             json!({"raw": "m:free is temporarily rate-limited upstream", "error_type": "rate_limit_exceeded"}),
         ),
         expect![
-            "rate_limited (retry): acme asks to slow down: Provider returned error (m:free is temporarily rate-limited upstream)."
+            "rate_limited (retry): acme asks to slow down: Provider returned error (m:free is temporarily rate-limited upstream). A later try helps; if this goes on, let fewer agents call it at once or use another model."
         ],
     );
     check(
         429,
         "",
-        expect!["rate_limited (retry): acme asks to slow down: no explanation."],
+        expect![
+            "rate_limited (retry): acme asks to slow down: no explanation. A later try helps; if this goes on, let fewer agents call it at once or use another model."
+        ],
     );
 }
 
@@ -245,7 +248,7 @@ fn failures_of_the_server() {
         524,
         "<html><body>A timeout\n occurred</body></html>",
         expect![
-            "provider_failed (retry): acme failed (status 524): <html><body>A timeout occurred</body></html>. A retry often helps."
+            "provider_failed (retry): acme failed (status 524): a web page, “A timeout occurred”. A retry often helps."
         ],
     );
     check(
@@ -287,14 +290,14 @@ fn wrong_requests() {
         404,
         r#"{"detail":"Not Found"}"#,
         expect![
-            "no_model (no retry): acme has no model m for this request: Not Found. Choose another model."
+            "wrong_address (no retry): acme answers no chats at its address (status 404): Not Found. Correct the address in Settings, under Providers; it often ends with /v1."
         ],
     );
     check(
         302,
         "",
         expect![
-            "bad_request (no retry): acme did not understand the request (status 302): it answered with a redirect, so its address is not the real one. Check model, tools and limits of this step."
+            "wrong_address (no retry): acme answers no chats at its address (status 302): it answered with a redirect, so its address is not the real one. Correct the address in Settings, under Providers; it often ends with /v1."
         ],
     );
     check(
@@ -327,7 +330,7 @@ fn an_error_inside_a_success_means_what_its_code_says() {
         provider_failed (retry): acme failed (status 502): gone. A retry often helps.
         provider_failed (retry): acme failed (status 500): gone. A retry often helps.
         bad_request (no retry): acme did not understand the request (status 400): limit reached. Check model, tools and limits of this step.
-        rate_limited (retry): acme asks to slow down: slow.
+        rate_limited (retry): acme asks to slow down: slow. A later try helps; if this goes on, let fewer agents call it at once or use another model.
         provider_failed (retry): acme failed (status 500): runner exited. A retry often helps.
         provider_failed (retry): acme failed (status 502): who knows. A retry often helps.
         provider_failed (retry): acme failed (status 502): a bare text. A retry often helps.
@@ -343,4 +346,338 @@ fn a_long_complaint_is_cut() {
         panic!("a wrong request");
     };
     assert_eq!(detail.chars().count(), 501);
+}
+
+#[test]
+fn what_the_server_says_about_another_try_is_believed() {
+    let busy = r#"{"error":{"message":"busy"}}"#;
+    check_with(
+        503,
+        &[("x-should-retry", "false")],
+        busy,
+        expect![
+            "provider_declined (no retry): acme failed (status 503) and says that another try does not help: busy. Use another model or provider, or ask acme."
+        ],
+    );
+    check_with(
+        429,
+        &[("x-should-retry", "false")],
+        busy,
+        expect![
+            "provider_declined (no retry): acme failed (status 429) and says that another try does not help: busy. Use another model or provider, or ask acme."
+        ],
+    );
+    check_with(
+        400,
+        &[("x-should-retry", "true"), ("retry-after", "2")],
+        busy,
+        expect![
+            "provider_failed (retry after 2000 ms): acme failed (status 400): busy. A retry often helps."
+        ],
+    );
+    // It does not make a wrong key right.
+    check_with(
+        401,
+        &[("x-should-retry", "true")],
+        busy,
+        expect![
+            "bad_key (no retry): acme does not accept the key: busy. Set a valid key in Settings, under Providers."
+        ],
+    );
+    check_with(
+        503,
+        &[("x-should-retry", "perhaps")],
+        busy,
+        expect!["provider_failed (retry): acme failed (status 503): busy. A retry often helps."],
+    );
+    let availability = |retryable: bool| {
+        json!({"error": {"message": "no", "availability": {"code": "x", "retryable": retryable,
+            "constraint": {"field": "zdr", "detail": "no server keeps nothing"}}}})
+        .to_string()
+    };
+    check(
+        503,
+        &availability(false),
+        expect![
+            "provider_declined (no retry): acme failed (status 503) and says that another try does not help: no (no server keeps nothing). Use another model or provider, or ask acme."
+        ],
+    );
+    check(
+        404,
+        &availability(false),
+        expect![
+            "no_model (no retry): acme has no model m for this request: no (no server keeps nothing). Choose another model."
+        ],
+    );
+    check(
+        404,
+        &availability(true),
+        expect![
+            "provider_failed (retry): acme failed (status 404): no (no server keeps nothing). A retry often helps."
+        ],
+    );
+    check(
+        429,
+        &availability(true),
+        expect![
+            "rate_limited (retry): acme asks to slow down: no (no server keeps nothing). A later try helps; if this goes on, let fewer agents call it at once or use another model."
+        ],
+    );
+    // The complaint knows better than the header.
+    check_with(
+        503,
+        &[("x-should-retry", "true")],
+        &availability(false),
+        expect![
+            "provider_declined (no retry): acme failed (status 503) and says that another try does not help: no (no server keeps nothing). Use another model or provider, or ask acme."
+        ],
+    );
+}
+
+#[test]
+fn credit_that_other_calls_hold_comes_back() {
+    let held = |more: Value| {
+        json!({"error": {"code": 402, "message": "held", "metadata": more}}).to_string()
+    };
+    let reason = json!({"reason": "in_flight_budget_exhausted", "limit_source": "openrouter_in_flight_budget"});
+    check_with(
+        402,
+        &[("retry-after", "3")],
+        &held(reason.clone()),
+        expect![
+            "no_credit (retry after 3000 ms): acme says that the credit is short: held. Other calls hold it for the moment; a later try helps, and so does a top-up."
+        ],
+    );
+    check(
+        402,
+        &held(json!({"headers": {"retry-after": "4"}})),
+        expect![
+            "no_credit (retry after 4000 ms): acme says that the credit is short: held. Other calls hold it for the moment; a later try helps, and so does a top-up."
+        ],
+    );
+    check(
+        402,
+        &held(reason),
+        expect![
+            "no_credit (retry after 5000 ms): acme says that the credit is short: held. Other calls hold it for the moment; a later try helps, and so does a top-up."
+        ],
+    );
+    check(
+        402,
+        &held(json!({"reason": "weight_exceeds_budget", "limit_source": "openrouter_credits"})),
+        expect![
+            "no_credit (no retry): acme says that the credit is short: held. Top up, raise the key's limit or ask for fewer tokens."
+        ],
+    );
+}
+
+#[test]
+fn limits_are_read_in_headers_and_in_the_complaint() {
+    let body = |more: Value| {
+        json!({"error": {"code": 429, "message": "slow", "metadata": more}}).to_string()
+    };
+    check_with(
+        429,
+        &[("x-ratelimit-reset", "1790000060000")],
+        &body(Value::Null),
+        expect![
+            "rate_limited (retry after 60000 ms): acme asks to slow down: slow. A later try helps; if this goes on, let fewer agents call it at once or use another model."
+        ],
+    );
+    check(
+        429,
+        &body(json!({"headers": {"X-RateLimit-Reset": "1790000060000", "Retry-After": "7"}})),
+        expect![
+            "rate_limited (retry after 7000 ms): acme asks to slow down: slow. A later try helps; if this goes on, let fewer agents call it at once or use another model."
+        ],
+    );
+    check_with(
+        429,
+        &[("retry-after", "2")],
+        &body(json!({"headers": {"X-RateLimit-Reset": "1790000060000"}})),
+        expect![
+            "rate_limited (retry after 2000 ms): acme asks to slow down: slow. A later try helps; if this goes on, let fewer agents call it at once or use another model."
+        ],
+    );
+    check_with(
+        429,
+        &[("retry-after", "2")],
+        &json!({"error": {"code": 429, "message": "limit_rpd/m/x"}}).to_string(),
+        expect![
+            "daily_limit (no retry): acme allows no more calls today: limit_rpd/m/x. Try again tomorrow or use another model."
+        ],
+    );
+}
+
+#[test]
+fn words_tell_what_a_wrong_request_is_about() {
+    let body = |message: &str| json!({"error": {"code": 400, "message": message}}).to_string();
+    check(
+        400,
+        &body("This model's maximum context length is 4096 tokens"),
+        expect![
+            "context_too_long (no retry): The conversation is too long for m at acme: This model's maximum context length is 4096 tokens. Shorten the prompt or choose a model with a larger context."
+        ],
+    );
+    check(
+        400,
+        &body("acme/none is not a valid model ID"),
+        expect![
+            "no_model (no retry): acme has no model m for this request: acme/none is not a valid model ID. Choose another model."
+        ],
+    );
+    check(
+        400,
+        &body("image is broken"),
+        expect![
+            "bad_request (no retry): acme did not understand the request (status 400): image is broken. Check model, tools and limits of this step."
+        ],
+    );
+    check(
+        400,
+        r#"{"error":{"message":"x","availability":{"code":"model_not_found","retryable":false}}}"#,
+        expect![
+            "no_model (no retry): acme has no model m for this request: x. Choose another model."
+        ],
+    );
+    check(
+        400,
+        r#"[{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT"}}]"#,
+        expect![
+            "bad_key (no retry): acme does not accept the key: API key not valid. Set a valid key in Settings, under Providers."
+        ],
+    );
+    check(
+        403,
+        r#"{"error":{"code":403,"message":"guardrail","metadata":{"patterns":["card number"]}}}"#,
+        expect![[
+            r#"refused (no retry): acme refused the request: guardrail (patterns ["card number"]). Change the prompt or the provider's rules."#
+        ]],
+    );
+    check(
+        502,
+        r#"{"error":{"code":502,"message":"Provider returned error","metadata":{"raw":{"error":{"message":"boom"}},"previous_errors":[{"provider":"A","code":429}]}}}"#,
+        expect![
+            "provider_failed (retry): acme failed (status 502): Provider returned error (boom). A retry often helps."
+        ],
+    );
+}
+
+#[test]
+fn whoever_is_no_model_server_has_a_wrong_address() {
+    check(
+        404,
+        "<!doctype html><html><title>404 Not Found</title></html>",
+        expect![
+            "wrong_address (no retry): acme answers no chats at its address (status 404): a web page, “404 Not Found”. Correct the address in Settings, under Providers; it often ends with /v1."
+        ],
+    );
+    check(
+        404,
+        "404 page not found",
+        expect![
+            "wrong_address (no retry): acme answers no chats at its address (status 404): 404 page not found. Correct the address in Settings, under Providers; it often ends with /v1."
+        ],
+    );
+    check(
+        404,
+        r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#,
+        expect![
+            "wrong_address (no retry): acme answers no chats at its address (status 404): File Not Found. Correct the address in Settings, under Providers; it often ends with /v1."
+        ],
+    );
+    check(
+        405,
+        "",
+        expect![
+            "wrong_address (no retry): acme answers no chats at its address (status 405): no explanation. Correct the address in Settings, under Providers; it often ends with /v1."
+        ],
+    );
+    check(
+        500,
+        "<html><body><h1>It broke</h1></body></html>",
+        expect![
+            "provider_failed (retry): acme failed (status 500): a web page, “It broke”. A retry often helps."
+        ],
+    );
+    check(
+        400,
+        "plain HTTP request was sent to HTTPS port",
+        expect![
+            "bad_request (no retry): acme did not understand the request (status 400): plain HTTP request was sent to HTTPS port. Check model, tools and limits of this step."
+        ],
+    );
+}
+
+/// A body of every shape for every status that the table of errors knows: class and fault.
+#[test]
+fn every_status_has_its_class_whatever_the_body() {
+    let classes = [
+        (400, "bad_request", false),
+        (401, "bad_key", false),
+        (402, "no_credit", false),
+        (403, "refused", false),
+        (408, "provider_failed", true),
+        (409, "provider_failed", true),
+        (412, "bad_request", false),
+        (413, "bad_request", false),
+        (422, "bad_request", false),
+        (425, "provider_failed", true),
+        (429, "rate_limited", true),
+        (500, "provider_failed", true),
+        (502, "provider_failed", true),
+        (503, "provider_failed", true),
+        (504, "provider_failed", true),
+        (524, "provider_failed", true),
+        (529, "provider_failed", true),
+        (599, "provider_failed", true),
+    ];
+    for (status, code, retryable) in classes {
+        let number = json!({"error": {"code": status, "message": "x"}}).to_string();
+        let text =
+            json!({"error": {"code": status.to_string(), "message": "x", "type": "y"}}).to_string();
+        for body in [
+            number.as_str(),
+            &text,
+            r#"{"error":{"message":"x","type":null,"param":null,"code":null}}"#,
+            r#"{"error":{"metadata":{"raw":"x"}}}"#,
+            r#"{"error":"x"}"#,
+            r#"{"error":{"error":"x"}}"#,
+            r#"[{"error":{"message":"x"}}]"#,
+            r#"{"detail":"x"}"#,
+            r#"{"detail":[{"msg":"x"}]}"#,
+            r#"{"object":"error","message":"x"}"#,
+            r#"{"message":"x"}"#,
+            "<html><head><title>x</title></head></html>",
+            "",
+            " \r\n",
+            "null",
+            "{",
+        ] {
+            let error = of_response(&asked(), status, body, Hints::default());
+            assert_eq!(
+                (error.code(), error.retryable()),
+                (code, retryable),
+                "{status} {body}"
+            );
+            let said = error.to_string();
+            assert!(said.starts_with("acme ") && said.ends_with('.'), "{said}");
+        }
+    }
+}
+
+#[test]
+fn neither_key_nor_control_character_is_in_a_complaint() {
+    for body in [
+        "Authorization: Bearer sk-secret-1 \u{1b}[31m",
+        r#"{"error":{"message":"you sent sk-secret-1 \u001b[31m to http://me:pass@host/"}}"#,
+        r#"{"error":{"message":"x","metadata":{"raw":"Incorrect API key sk-proj-0123456789abcdef"}}}"#,
+        r#"{"sk-secret-1":1}"#,
+    ] {
+        let said = of_response(&asked(), 400, body, Hints::default()).to_string();
+        assert!(said.contains("[key]"), "{said}");
+        for hidden in ["secret-1", "me:pass", "sk-proj", "\u{1b}"] {
+            assert!(!said.contains(hidden), "{hidden} in {said}");
+        }
+    }
 }

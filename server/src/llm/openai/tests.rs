@@ -225,6 +225,82 @@ async fn an_error_status_becomes_an_error_without_the_key() {
     );
 }
 
+/// Bodies of a server that repeats what it was sent, in pieces of every size.
+#[tokio::test]
+async fn a_server_that_repeats_the_request_does_not_give_the_key_away() {
+    const KEY: &str = "sk-our/own+0123456789";
+    let cut = format!("<html>{}{KEY}", " x".repeat(raw::MAX_RAW_BYTES / 2 - 8));
+    for (status, body) in [
+        (
+            "400 Bad Request",
+            format!("authorization: Bearer {KEY}\r\n"),
+        ),
+        (
+            "401 Unauthorized",
+            format!(
+                r#"{{"error":{{"message":"no such key: {KEY}","key":"sk-our\/own+0123456789"}}}}"#
+            ),
+        ),
+        (
+            "500 Server Error",
+            "<html><title>GET http://me:word@host/?k=sk-our%2Fown%2B0123456789</title></html>"
+                .to_owned(),
+        ),
+        (
+            "200 OK",
+            format!("<html>Authorization: Bearer {KEY}</html>"),
+        ),
+        (
+            "200 OK",
+            format!("data: {{\"error\":{{\"message\":\"{KEY}\"}}}}\n\n"),
+        ),
+        (
+            "200 OK",
+            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{KEY}\"}}}}]}}\n\n"),
+        ),
+        ("200 OK", cut),
+    ] {
+        for piece in [1, 7, 100_000] {
+            let script = response(status, "", &body);
+            let server = Server::answering(vec![script], piece).await;
+            let said: Vec<_> = client(&server.url, ProviderKind::Openai, Some(KEY))
+                .stream(request(), CancellationToken::new())
+                .collect()
+                .await;
+            let [.., Ok(Chunk::Raw(raw)), Err(error)] = said.as_slice() else {
+                panic!("the raw answer, then the error, not {said:?}");
+            };
+            assert!(raw.contains("[key]"), "{raw}");
+            let shown = format!("{said:?} {error}");
+            for secret in ["0123456789", "sk-our", "me:word"] {
+                assert!(!shown.contains(secret), "{secret} in {shown}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_does_not_come_about_is_given_up() {
+    // It takes the connection and never says a word: the handshake does not end.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://{}/v1", listener.local_addr().expect("an address"));
+    let mut settings = settings(&url, ProviderKind::Compatible, None);
+    settings.timeouts.connect_ms = 3_000;
+    let began = Instant::now();
+    let error = call(&OpenAi::new(settings).expect("good settings"), request())
+        .await
+        .expect_err("nobody speaks");
+    assert_eq!(
+        error,
+        LlmError::TimedOut {
+            provider: "acme".into(),
+            waited_for: Patience::Connect,
+            after_ms: 3_000
+        }
+    );
+    assert!(error.retryable() && began.elapsed() < Duration::from_secs(4));
+}
+
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let script = response(
@@ -239,7 +315,7 @@ async fn a_redirect_is_not_followed() {
     )
     .await
     .expect_err("an error");
-    assert_eq!((error.code(), error.retryable()), ("bad_request", false));
+    assert_eq!((error.code(), error.retryable()), ("wrong_address", false));
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+mod cuts;
+
 use futures::{StreamExt, TryStreamExt};
 
 use super::*;

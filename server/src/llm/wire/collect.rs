@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{CallPiece, Piece, UsagePiece};
 use crate::llm::{
-    Answer, Chunk, CostIs, FinishReason, LlmError, ToolCall, Usage, cost::Prices, failure::Asked,
+    Answer, ApiKey, Chunk, CostIs, FinishReason, LlmError, ToolCall, Usage, cost::Prices,
+    failure::Asked,
 };
 
 /// The largest answer that is kept, reasoning and tool arguments included. Output without end must
@@ -25,6 +26,7 @@ pub struct Collector {
     text: String,
     reasoning: String,
     reasoning_details: Vec<Value>,
+    refusal: String,
     calls: Vec<GrowingCall>,
     finish: Option<String>,
     usage: UsagePiece,
@@ -54,6 +56,7 @@ impl Collector {
             text: String::new(),
             reasoning: String::new(),
             reasoning_details: Vec::new(),
+            refusal: String::new(),
             calls: Vec::new(),
             finish: None,
             usage: UsagePiece::default(),
@@ -74,15 +77,13 @@ impl Collector {
     }
 
     /// Takes a piece; gives back what a reader may see of it.
-    pub fn take(&mut self, piece: Piece) -> Result<Vec<Chunk>, LlmError> {
+    pub fn take(&mut self, mut piece: Piece) -> Result<Vec<Chunk>, LlmError> {
+        for text in [&mut piece.text, &mut piece.reasoning] {
+            self.hide_key(text);
+        }
+        self.count_bytes(&piece)?;
         self.generation_id = self.generation_id.take().or(piece.id);
         self.model = piece.model.or_else(|| self.model.take());
-        self.count_bytes(
-            &piece.text,
-            &piece.reasoning,
-            &piece.reasoning_details,
-            &piece.calls,
-        )?;
         if let Some(usage) = piece.usage {
             self.usage = UsagePiece {
                 prompt_tokens: usage.prompt_tokens.or(self.usage.prompt_tokens),
@@ -122,6 +123,7 @@ impl Collector {
                 None => self.calls.push(GrowingCall::new(call)),
             }
         }
+        self.refusal.push_str(&piece.refusal);
         let mut seen = Vec::new();
         if !piece.reasoning.is_empty() {
             self.reasoning.push_str(&piece.reasoning);
@@ -144,7 +146,8 @@ impl Collector {
     }
 
     /// The whole answer, once the stream is known to be at its end.
-    pub fn finish(self) -> Result<Answer, LlmError> {
+    pub fn finish(mut self) -> Result<Answer, LlmError> {
+        self.hide_keys();
         let provider = self.asked.provider.clone();
         let reason = self.finish.clone().unwrap_or_default();
         if reason == "error" {
@@ -156,8 +159,14 @@ impl Collector {
                 retry_after_ms: None,
             });
         }
-        if self.text.is_empty() && self.calls.is_empty() && reason.is_empty() {
-            return Err(LlmError::Empty { provider });
+        if self.text.is_empty() && self.calls.is_empty() {
+            if !self.refusal.trim().is_empty() {
+                let detail = self.asked.detail(&self.refusal);
+                return Err(LlmError::Refused { provider, detail });
+            }
+            if reason.is_empty() {
+                return Err(LlmError::Empty { provider });
+            }
         }
         let mut tool_calls: Vec<ToolCall> = Vec::new();
         for growing in self.calls {
@@ -200,21 +209,42 @@ impl Collector {
         })
     }
 
-    fn count_bytes(
-        &mut self,
-        text: &str,
-        reasoning: &str,
-        details: &[Value],
-        calls: &[CallPiece],
-    ) -> Result<(), LlmError> {
-        let details = details.iter().filter_map(|detail| {
-            let texts = detail.as_object()?.values().filter_map(Value::as_str);
-            Some(64 + texts.map(str::len).sum::<usize>())
+    /// A server that repeats what it was sent must not bring the key into an answer, which is stored.
+    fn hide_key(&self, text: &mut String) {
+        if let Some(key) = &self.asked.key {
+            key.hide_in(text);
+        }
+    }
+
+    /// The same for all that was collected: the key may have come in pieces.
+    fn hide_keys(&mut self) {
+        let Some(key) = &self.asked.key else { return };
+        let names = self.model.iter_mut().chain(self.generation_id.iter_mut());
+        let texts = [&mut self.text, &mut self.reasoning];
+        let calls = self.calls.iter_mut().flat_map(|growing| {
+            let ToolCall {
+                call_id,
+                name,
+                arguments,
+            } = &mut growing.call;
+            [call_id, name, arguments]
         });
-        let arguments = calls.iter().map(|call| 64 + call.arguments.len());
-        self.bytes += text.len() + reasoning.len();
-        self.bytes += details.sum::<usize>() + arguments.sum::<usize>();
-        if self.bytes > MAX_ANSWER_BYTES || self.calls.len() > MAX_TOOL_CALLS {
+        for text in texts.into_iter().chain(names).chain(calls) {
+            key.hide_in(text);
+        }
+        for detail in &mut self.reasoning_details {
+            hide_in_value(key, detail);
+        }
+    }
+
+    fn count_bytes(&mut self, piece: &Piece) -> Result<(), LlmError> {
+        let calls = piece.calls.iter();
+        let calls = calls.map(|call| 64 + call.id.len() + call.name.len() + call.arguments.len());
+        self.bytes += piece.text.len() + piece.reasoning.len() + piece.refusal.len();
+        self.bytes += piece.reasoning_details.iter().map(weight).sum::<usize>();
+        self.bytes += calls.sum::<usize>();
+        let calls = self.calls.len().max(piece.calls.len());
+        if self.bytes > MAX_ANSWER_BYTES || calls > MAX_TOOL_CALLS {
             return Err(LlmError::TooMuch {
                 provider: self.asked.provider.clone(),
                 limit_mib: MAX_ANSWER_BYTES / 1024 / 1024,
@@ -290,6 +320,35 @@ fn reason_of(raw: &str, has_calls: bool) -> FinishReason {
         "content_filter" => FinishReason::ContentFilter,
         _ => FinishReason::Other,
     }
+}
+
+fn hide_in_value(key: &ApiKey, value: &mut Value) {
+    match value {
+        Value::String(text) => key.hide_in(text),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| hide_in_value(key, value)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|value| hide_in_value(key, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// About what a value takes in memory.
+fn weight(value: &Value) -> usize {
+    let inside = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(weight).sum(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            fields
+                .map(|(name, value)| 32 + name.len() + weight(value))
+                .sum()
+        }
+    };
+    32 + inside
 }
 
 /// The detail that `more` continues: the one with its index or, without one, the last, if the type

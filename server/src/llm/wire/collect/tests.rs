@@ -295,3 +295,47 @@ fn output_without_end_is_stopped() {
         })
     );
 }
+
+#[test]
+fn nothing_that_is_kept_grows_without_bound() {
+    let details =
+        json!({"reasoning_details": [{"index": 1, "more": [vec![0; 10_000], vec![1; 10_000]]}]});
+    let many: Vec<Value> = (0..400)
+        .map(|_| json!({"function": {"name": "f"}}))
+        .collect();
+    let names = json!({"tool_calls": [{"index": 0, "id": "x".repeat(600), "function": {"name": "y".repeat(600)}}]});
+    for (piece, ends) in [
+        (details, true),
+        (json!({"tool_calls": many}), true),
+        (json!({"refusal": "x".repeat(100_000)}), true),
+        // Too long for a name, so it is none.
+        (names, false),
+    ] {
+        let mut collector = Collector::new(asked(), String::new(), None, None);
+        let chunk = delta(piece);
+        let taken = (0..1_000).try_for_each(|_| collector.take(Piece::read(&chunk)).map(|_| ()));
+        assert_eq!(taken.is_err(), ends, "{:.80}", chunk.to_string());
+        if !ends {
+            let answer = collector.finish().expect("an answer");
+            assert!(
+                answer.tool_calls[0].name.is_empty() && answer.tool_calls[0].call_id.len() < 100
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_that_comes_in_pieces_is_not_kept() {
+    let asked = Asked {
+        key: Some(ApiKey::new("sk-0123456789")),
+        ..asked()
+    };
+    let mut collector = Collector::new(asked, String::new(), None, None);
+    for text in ["your key is sk-012", "3456789", "!"] {
+        let chunk = delta(json!({"content": text, "reasoning": text}));
+        collector.take(Piece::read(&chunk)).expect("taken");
+    }
+    let answer = collector.finish().expect("an answer");
+    assert_eq!(answer.text, "your key is [key]!");
+    assert_eq!(answer.reasoning, "your key is [key]!");
+}
