@@ -9,6 +9,7 @@ pub mod health;
 pub mod kernel;
 pub mod metrics;
 pub mod open_turns;
+pub mod recordings;
 pub mod recovery;
 pub mod rows;
 pub mod run_input;

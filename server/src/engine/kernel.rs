@@ -471,12 +471,14 @@ fn begins(input: &Input) -> bool {
         Input::Command { .. } => true,
         Input::Outcome(outcome) => match outcome {
             Outcome::TurnStarted { .. }
+            | Outcome::PlayedBack { .. }
             | Outcome::ToolCalled { .. }
             | Outcome::ChildFound { .. } => true,
             Outcome::AgentReady(_)
             | Outcome::AgentBroken { .. }
             | Outcome::TurnCompleted { .. }
             | Outcome::TurnFailed { .. }
+            | Outcome::PromptChanged { .. }
             | Outcome::ToolReturned { .. }
             | Outcome::MessageSent { .. }
             | Outcome::Succeeded { .. }

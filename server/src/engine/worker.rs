@@ -20,7 +20,7 @@ use super::{
     open_turns::OpenTurns,
 };
 use crate::{
-    agent::{self, AttemptContext, Desk, NotSent, Over, Tools},
+    agent::{self, AttemptContext, Desk, NotSent, Over, Recordings, Tools},
     bus::{Bus, Payload},
     llm::Providers,
     workspace::Workspaces,
@@ -38,18 +38,26 @@ pub struct AgentWorker {
     desk: Arc<dyn Desk>,
     providers: Arc<Providers>,
     tools: Arc<Tools>,
+    recordings: Arc<dyn Recordings>,
     workspaces: Workspaces,
     open: OpenTurns,
 }
 
 impl AgentWorker {
-    /// Agents that call these providers, keep their files here, and hand in there.
-    pub fn new(providers: Arc<Providers>, workspaces: Workspaces, desk: KernelDesk) -> Self {
+    /// Agents that call these providers or play these recordings back, keep their files here, and hand
+    /// in there.
+    pub fn new(
+        providers: Arc<Providers>,
+        recordings: Arc<dyn Recordings>,
+        workspaces: Workspaces,
+        desk: KernelDesk,
+    ) -> Self {
         Self {
             open: desk.open.clone(),
             desk: Arc::new(desk),
             providers,
             tools: Arc::new(Tools::default()),
+            recordings,
             workspaces,
         }
     }
@@ -61,6 +69,7 @@ impl Worker for AgentWorker {
             desk: Arc::clone(&self.desk),
             providers: Arc::clone(&self.providers),
             tools: Arc::clone(&self.tools),
+            recordings: Arc::clone(&self.recordings),
             workspace: self.workspaces.path(spec.agent),
             stop,
         };
@@ -102,6 +111,8 @@ impl Desk for KernelDesk {
                 Outcome::AgentReady(_)
                 | Outcome::AgentBroken { .. }
                 | Outcome::TurnStarted { .. }
+                | Outcome::PlayedBack { .. }
+                | Outcome::PromptChanged { .. }
                 | Outcome::TurnFailed { .. }
                 | Outcome::ToolCalled { .. }
                 | Outcome::ToolReturned { .. }

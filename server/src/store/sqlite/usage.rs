@@ -94,6 +94,10 @@ fn sums(events: &[Event]) -> BTreeMap<Key, UsageSums> {
         else {
             continue;
         };
+        // Nobody was asked: it was paid for when it was recorded.
+        if record.replayed {
+            continue;
+        }
         let key = Key {
             day: day_of(event.at),
             workflow: workflow.to_string(),
