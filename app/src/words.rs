@@ -25,6 +25,7 @@ pub fn money(amount: MicroUsd) -> String {
 /// An amount to the last digit, as limits are: `$0.50`, `$0.012`.
 pub fn exact_money(amount: MicroUsd) -> String {
     match amount.0 % 10_000 {
+        0 if amount.0 == 0 => "$0".to_owned(),
         0 => format!(
             "${}.{:02}",
             amount.0 / 1_000_000,

@@ -2,15 +2,18 @@
 //! goes on until there is an answer.
 //!
 //! Reading order: this file (what an attempt needs) · `turn` (the loop) · `prompt` (what the model is
-//! told) · `output` (whether an answer is one) · `tools`.
+//! told) · `output` (whether an answer is one) · `tools` · `replay` (recorded answers in the place of
+//! calls).
 //!
 //! Each step is reported and stored before the next one begins, so an attempt that was cut goes on
 //! behind its last finished turn, and no call that was paid for is made again. Refused here: deciding
 //! whether to try again, keeping any state of a run, and touching files outside the agent's directory.
 
+mod fingerprint;
 mod output;
 mod prompt;
 mod quote;
+mod replay;
 pub mod tools;
 mod turn;
 
@@ -24,7 +27,7 @@ use domain::{
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{tools::Tools, turn::attempt};
+pub use self::{replay::Recordings, tools::Tools, turn::attempt};
 use crate::{clock::Clock, llm::Providers, store::calls::OpenCall};
 
 /// Where an agent hands in what it has. The engine's side of it is the kernel and the bus.
@@ -75,6 +78,8 @@ pub struct AttemptContext {
     pub clock: Arc<dyn Clock>,
     /// The tools there are.
     pub tools: Arc<Tools>,
+    /// Where recorded answers are.
+    pub recordings: Arc<dyn Recordings>,
     /// The agent's own directory.
     pub workspace: PathBuf,
     /// Ends the attempt at any point.

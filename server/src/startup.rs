@@ -11,7 +11,13 @@ use std::{
 };
 
 use anyhow::Context;
-use domain::{budget::day_of, frame::Metrics, id::WorkflowId, run::input::Input, troupe::Limits};
+use domain::{
+    budget::day_of,
+    frame::Metrics,
+    id::WorkflowId,
+    run::{input::Input, recording::Recording},
+    troupe::Limits,
+};
 use leptos::config::{Env, LeptosOptions};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -29,6 +35,7 @@ use crate::{
         late_costs::{self, late_costs},
         metrics::{self, Gauges, Streamed},
         open_turns::OpenTurns,
+        recordings::StoredRecordings,
         recovery::{Marker, recover, trust},
         upkeep,
         worker::{AgentWorker, KernelDesk},
@@ -74,6 +81,8 @@ pub struct Settings {
     pub http_allow: AllowList,
     /// Ports that this process listens on: http steps do not go there by themselves.
     pub own_ports: Vec<u16>,
+    /// A recording that a run plays back.
+    pub recording: Option<Recording>,
     /// Bounds.
     pub limits: Limits,
     /// Ends everything.
@@ -218,6 +227,10 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
     };
     let worker = AgentWorker::new(
         Arc::clone(&providers),
+        Arc::new(StoredRecordings::new(
+            Arc::clone(&store),
+            settings.recording,
+        )),
         workspaces.clone(),
         Arc::clone(&clock),
         kernel_desk,

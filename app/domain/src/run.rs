@@ -2,13 +2,14 @@
 //!
 //! `run/event.rs` lists what can happen, `run/apply.rs` what that does to the data, `run/decide.rs`
 //! what follows from a command or an outcome, `run/render.rs` fills templates, `run/again.rs` says
-//! which results a new run may take over from an old one.
+//! which results a new run may take over from an old one, `run/recording.rs` which answers.
 
 pub mod again;
 pub mod apply;
 pub mod decide;
 pub mod event;
 pub mod input;
+pub mod recording;
 pub mod rejection;
 pub mod render;
 pub mod task;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use self::{
     event::{CostIs, FinishReason, LateCost, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord},
+    recording::{OnChange, Replay},
     task::{
         Answer, Attempt, AttemptState, Sketch, SkipReason, Task, TaskState, ToolOutcome,
         ToolResult, Turn, TurnFailure, Unpriced, Waiting,
@@ -70,6 +72,8 @@ pub struct Run {
     pub depth: u32,
     /// The one task that is asked for; the others are left out.
     pub only: Option<TaskName>,
+    /// The recorded answers that it is given, where it is played back.
+    pub replay: Option<Replay>,
     /// Sums over its tasks.
     pub totals: Totals,
     /// `seq` of its last event.
@@ -101,6 +105,8 @@ pub struct Totals {
     pub tokens: Tokens,
     /// Model calls that came to their end.
     pub calls: u64,
+    /// Answers that were played back in the place of calls; not part of the sums.
+    pub replayed: u64,
     /// Those of them whose cost nobody knows.
     pub calls_unknown: u64,
     /// Whether part of the cost is computed from list prices.
@@ -257,6 +263,11 @@ fn add_known(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 impl Totals {
     /// Takes in what a model call brought.
     pub(crate) fn add(&mut self, turn: &TurnRecord) {
+        // Nobody was asked, so nothing was taken.
+        if turn.replayed {
+            self.replayed += 1;
+            return;
+        }
         self.calls += 1;
         self.calls_unknown += u64::from(turn.cost_usd.is_none() && !turn.simulated);
         self.estimated |= turn.cost_is == CostIs::Estimated;

@@ -288,9 +288,13 @@ impl Troupe {
             }
             Command::SetBudget { scope, budget } => self.set_budget(by, scope, budget, now, step),
             Command::RetryRun(retry) => self.retry_run(by, *retry, now, step),
-            Command::Answer(given) => self.with_run(given.run, now, step, |live, pen| {
-                live.answer(pen, by, &given)
-            }),
+            Command::Answer(given) => {
+                self.with_run(given.run, now, step, |live, pen| {
+                    live.answer(pen, by, &given)
+                })?;
+                self.let_answered_go_on(&given);
+                Ok(())
+            }
             Command::SendMessage { to, text } => {
                 let from = Sender::Person {
                     name: by.to_owned(),

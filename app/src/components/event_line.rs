@@ -89,6 +89,11 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
         TaskEvent::Started { attempt } => format!("{task} started, try {attempt}"),
         TaskEvent::TurnStarted {
             model,
+            replayed: true,
+            ..
+        } => format!("{task} is given what {model} answered once"),
+        TaskEvent::TurnStarted {
+            model,
             resumed: false,
             ..
         } => format!("{task} asks {model}"),
@@ -97,6 +102,9 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
             resumed: true,
             ..
         } => format!("{task} asks {model} again after a crash"),
+        TaskEvent::TurnCompleted { record, .. } if record.replayed => {
+            format!("{task} got a recorded answer")
+        }
         TaskEvent::TurnCompleted { record, .. } => match record.completion_tokens {
             Some(tokens) => format!(
                 "{task} got {} in {}",
@@ -164,6 +172,10 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
             reason: Waiting::Budget,
             ..
         } => format!("{task} waits for room in a budget"),
+        TaskEvent::Waiting {
+            reason: Waiting::Replay,
+            ..
+        } => format!("{task} waits for a person: its prompt is not the recorded one"),
         TaskEvent::Answered { by, port, .. } => format!("{task} answered by {by}: {port}"),
         TaskEvent::Unknown { error, .. } => format!(
             "{task} was cut off, nobody knows how far it came: {}",

@@ -22,6 +22,8 @@ enum Asked {
     Nothing,
     /// An approval, with its message.
     Approval(String),
+    /// What becomes of a prompt that is not the recorded one, with what is said of it.
+    Changed(String),
     /// An end that nobody knows.
     Unknown,
     /// It was answered.
@@ -37,6 +39,13 @@ fn asked(task: &Task) -> Asked {
             },
             _,
         ) => Asked::Approval(text_of(task.input.as_ref(), "message").unwrap_or_default()),
+        (
+            TaskState::Waiting {
+                reason: Waiting::Replay,
+                ..
+            },
+            None,
+        ) => Asked::Changed(task.question.clone().unwrap_or_default()),
         (TaskState::Unknown { .. }, _) => Asked::Unknown,
         (
             TaskState::Blocked
@@ -73,6 +82,9 @@ fn verdict(port: &str) -> String {
         "succeeded" => "Said to have succeeded".to_owned(),
         "retry" => "Done once more, as asked".to_owned(),
         "failed" => "Said to have failed".to_owned(),
+        "replay" => "Goes on with the recorded answer, as said".to_owned(),
+        "live" => "Calls the model, as said".to_owned(),
+        "fail" => "Let fail".to_owned(),
         other => format!("Answered “{other}”"),
     }
 }
@@ -84,13 +96,14 @@ pub fn Answering(shown: Shown) -> impl IntoView {
         // A run that is over takes no answer any more.
         let over = shown.watch.run(|run| run.state.is_final());
         match shown.task(asked) {
-            Asked::Approval(_) | Asked::Unknown if over => Asked::Nothing,
+            Asked::Approval(_) | Asked::Changed(_) | Asked::Unknown if over => Asked::Nothing,
             asked => asked,
         }
     });
     move || match asked.get() {
         Asked::Nothing => ().into_any(),
         Asked::Approval(message) => view! { <Approval shown message/> }.into_any(),
+        Asked::Changed(question) => view! { <Changed shown question/> }.into_any(),
         Asked::Unknown => view! { <UnknownEnd shown/> }.into_any(),
         Asked::Answered(answer) => view! { <Given answer/> }.into_any(),
     }
@@ -163,6 +176,23 @@ fn Approval(shown: Shown, message: String) -> impl IntoView {
 }
 
 #[component]
+fn Changed(shown: Shown, question: String) -> impl IntoView {
+    let form = Form::new(shown);
+    let busy = form.sending.pending();
+    view! {
+        <section class="asked" data-status="waiting" aria-label="Changed prompt">
+            <p>{question} " This run plays recorded answers back. What shall this step do from here on?"</p>
+            <Comment form/>
+            <div class="form-actions">
+                <Button look=ButtonLook::Danger busy icon=Glyph::Cross on_press=move |()| form.send("fail", Value::Null)>"Let it fail"</Button>
+                <Button busy icon=Glyph::Play on_press=move |()| form.send("live", Value::Null)>"Call the model"</Button>
+                <Button look=ButtonLook::Primary busy icon=Glyph::Check on_press=move |()| form.send("replay", Value::Null)>"Use the recorded answer"</Button>
+            </div>
+        </section>
+    }
+}
+
+#[component]
 fn UnknownEnd(shown: Shown) -> impl IntoView {
     let form = Form::new(shown);
     let busy = form.sending.pending();
@@ -218,6 +248,27 @@ mod tests {
 
     use super::*;
     use crate::run_view::story::blocked;
+
+    #[test]
+    fn a_changed_prompt_asks_until_it_is_answered() {
+        let mut task = blocked("plan");
+        task.question = Some("It changed.".into());
+        task.state = TaskState::Waiting {
+            reason: Waiting::Replay,
+            until: None,
+        };
+        assert_eq!(asked(&task), Asked::Changed("It changed.".into()));
+        let answer = Answer {
+            by: "Ada".into(),
+            at: Timestamp(1),
+            port: PortName::parse("live").unwrap(),
+            comment: String::new(),
+            data: Value::Null,
+        };
+        // In a pause it waits for the end of that, and nobody is asked once more.
+        task.answer = Some(answer.clone());
+        assert_eq!(asked(&task), Asked::Answered(answer));
+    }
 
     #[test]
     fn a_task_asks_until_it_is_answered() {

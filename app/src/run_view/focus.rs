@@ -41,7 +41,7 @@ pub fn asking(run: &Run) -> impl Iterator<Item = (&TaskName, &Task)> {
 pub fn asks(state: &TaskState) -> bool {
     match state {
         TaskState::Waiting { reason, .. } => match reason {
-            Waiting::Approval => true,
+            Waiting::Approval | Waiting::Replay => true,
             // Of budgets people are told at the head of the page, once for all tasks.
             Waiting::Timer | Waiting::Run | Waiting::Provider | Waiting::Budget => false,
         },

@@ -25,6 +25,7 @@ pub fn Header(watch: Watch, selection: Selection) -> impl IntoView {
     let name = watch.peek(|run| run.workflow_name.clone());
     let status = Memo::new(move |_| watch.run(|run| run.state.name().to_owned()));
     let simulated = Memo::new(move |_| watch.whole(domain::run::Run::is_simulated));
+    let replays = Memo::new(move |_| watch.whole(|run| run.replay.is_some()));
     view! {
         <header class="run-head">
             <div class="run-title">
@@ -32,6 +33,9 @@ pub fn Header(watch: Watch, selection: Selection) -> impl IntoView {
                 <StatusBadge status/>
                 <Show when=move || simulated.get()>
                     <Badge status="simulated">"Simulated"</Badge>
+                </Show>
+                <Show when=move || replays.get()>
+                    <Badge status="replayed">"Played back"</Badge>
                 </Show>
             </div>
             <Figures watch/>
@@ -113,6 +117,7 @@ fn Money(watch: Watch) -> impl IntoView {
 #[component]
 fn Family(watch: Watch) -> impl IntoView {
     let (parent, only) = watch.peek(|run| (run.parent.clone(), run.only.clone()));
+    let recorded = watch.peek(|run| run.replay.as_ref().map(|replay| replay.run));
     let link = parent.map(|parent| {
         let (words, address) = match parent.task {
             Some(task) => (
@@ -121,14 +126,22 @@ fn Family(watch: Watch) -> impl IntoView {
             ),
             None => ("Made from", format!("/runs/{}", parent.run)),
         };
-        // Ids begin with their time: it is the end that tells them apart.
-        let id = parent.run.to_string();
-        let short = id.rsplit('-').next().unwrap_or(&id).to_owned();
+        let short = short(parent.run);
         view! { <div><dt>{words}</dt><dd><A href=address>"run " {short}</A></dd></div> }
+    });
+    let recorded = recorded.map(|run| {
+        let address = format!("/runs/{run}");
+        view! { <div><dt>"Plays back"</dt><dd><A href=address>"run " {short(run)}</A></dd></div> }
     });
     let only =
         only.map(|task| view! { <div><dt>"Only step"</dt><dd>{task.to_string()}</dd></div> });
-    (link, only)
+    (link, recorded, only)
+}
+
+/// A run in a few characters. Ids begin with their time: it is the end that tells them apart.
+fn short(run: domain::id::RunId) -> String {
+    let id = run.to_string();
+    id.rsplit('-').next().unwrap_or(&id).to_owned()
 }
 
 /// Most tasks that are named where they wait for a person.

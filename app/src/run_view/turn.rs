@@ -61,6 +61,12 @@ pub fn TurnView(shown: Shown, key: TurnKey) -> impl IntoView {
 fn TurnHead(turn: Memo<Option<Turn>>, number: u32) -> impl IntoView {
     let simulated =
         Memo::new(move |_| turn.with(|turn| turn.as_ref().is_some_and(|turn| turn.simulated)));
+    let replayed = Memo::new(move |_| {
+        turn.with(|turn| {
+            let done = turn.as_ref().and_then(|turn| turn.done.as_ref());
+            done.is_some_and(|done| done.replayed)
+        })
+    });
     let model = Memo::new(move |_| {
         turn.with(|turn| {
             turn.as_ref()
@@ -88,6 +94,9 @@ fn TurnHead(turn: Memo<Option<Turn>>, number: u32) -> impl IntoView {
             <span class="turn-model" title="Provider and model">{model}</span>
             <Show when=move || simulated.get()>
                 <Badge status="simulated">"Simulated"</Badge>
+            </Show>
+            <Show when=move || replayed.get()>
+                <Badge status="replayed">"Played back"</Badge>
             </Show>
             <span class="turn-figures number" title=details>{figures}</span>
         </header>
@@ -117,6 +126,9 @@ fn Mail(turn: Memo<Option<Turn>>) -> impl IntoView {
 
 /// All that is known about what a call took, one thing a line.
 fn in_detail(record: &TurnRecord) -> String {
+    if record.replayed {
+        return "A recorded answer: no model was called, and nothing was spent.".to_owned();
+    }
     let count = |label: &str, number: Option<u64>| {
         number.map(|number| format!("{label}: {}", words::count(number)))
     };
@@ -148,6 +160,9 @@ fn in_detail(record: &TurnRecord) -> String {
 
 /// `2.1 s · 240 tokens · $0.0042`
 fn figures(record: &TurnRecord) -> String {
+    if record.replayed {
+        return "no call".to_owned();
+    }
     let tokens = domain::run::Tokens {
         prompt: record.prompt_tokens,
         completion: record.completion_tokens,

@@ -33,6 +33,12 @@ pub fn sentence(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Tim
             format!("Waits for room in a budget; there is new room in {left}.")
         }
         (Waiting::Budget, None) => "Waits for room in a budget.".to_owned(),
+        (Waiting::Replay, Some(_) | None) if task.answer.is_some() => {
+            "Goes on when the run is resumed.".to_owned()
+        }
+        (Waiting::Replay, Some(_) | None) => {
+            "Waits for a person, as its prompt is not the recorded one.".to_owned()
+        }
     }
 }
 
@@ -47,6 +53,7 @@ pub fn short(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Timest
         (Waiting::Approval, None) => "waits for you".to_owned(),
         (Waiting::Run, Some(_) | None) => "waits for its run".to_owned(),
         (Waiting::Budget, Some(_) | None) => "waits for budget".to_owned(),
+        (Waiting::Replay, Some(_) | None) => "waits for you".to_owned(),
     }
 }
 

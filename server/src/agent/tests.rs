@@ -1,4 +1,4 @@
-mod stage;
+pub(super) mod stage;
 
 use domain::run::input::AttemptSpec;
 use expect_test::{Expect, expect};

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    AttemptContext, Over,
+    AttemptContext, Over, fingerprint,
     output::Form,
     prompt, quote,
     tools::{self, Bench, Tool},
@@ -30,10 +30,10 @@ use crate::{
 
 /// Text is shown at most this often: a reader sees it flow, and a thousand agents at once do not flood
 /// the bus with single words.
-const SHOW_EVERY: Duration = Duration::from_millis(50);
+const SHOW_EVERY: Duration = Duration::from_millis(35);
 
 /// Why an attempt ends without output.
-enum End {
+pub(super) enum End {
     /// Nobody wants it any more.
     Over,
     /// It failed in an orderly way.
@@ -76,11 +76,11 @@ struct Charged<'a> {
 }
 
 impl<'a> Charged<'a> {
-    fn begin(work: &Work<'a>, turn: u32, generation_id: String) -> Self {
+    fn begin(work: &Work<'a>, asked: &Resolved, turn: u32, generation_id: String) -> Self {
         work.context.desk.call_began(OpenCall {
             generation_id: generation_id.clone(),
-            provider: work.model.provider.clone(),
-            model: work.model.model.clone(),
+            provider: asked.provider.clone(),
+            model: asked.model.clone(),
             key: work.spec.key.clone(),
             turn,
             began_at: work.context.clock.now(),
@@ -130,19 +130,19 @@ pub async fn attempt(spec: AttemptSpec, context: AttemptContext) {
 }
 
 /// An attempt under way.
-struct Work<'a> {
-    spec: &'a AttemptSpec,
-    context: &'a AttemptContext,
-    model: Resolved,
-    simulated: bool,
-    /// Models that are asked when that one brings no answer.
-    next: VecDeque<Resolved>,
+pub(super) struct Work<'a> {
+    pub(super) spec: &'a AttemptSpec,
+    pub(super) context: &'a AttemptContext,
+    /// The model that is asked, and those that are asked in turn when it brings no answer.
+    models: VecDeque<Resolved>,
+    /// Why there is none, for a run that is played back: it may do without.
+    unknown: Option<TaskError>,
     /// How often another one was asked.
     switched: u32,
     tools: Vec<Arc<dyn Tool>>,
     form: Form,
     /// Finished turns, of before a crash and of now.
-    turns: Vec<Turn>,
+    pub(super) turns: Vec<Turn>,
 }
 
 impl<'a> Work<'a> {
@@ -154,17 +154,19 @@ impl<'a> Work<'a> {
             .unwrap_or_default();
         // A name that leads nowhere is passed over, as long as another one leads somewhere.
         let names = [&name].into_iter().chain(&spec.models);
-        let (mut next, mut unknown) = (VecDeque::new(), None);
+        let (mut models, mut unknown) = (VecDeque::new(), None);
         for name in names {
             match context.providers.resolve(name) {
-                Ok(model) => next.push_back(model),
-                Err(error) => unknown = unknown.or(Some(error)),
+                Ok(model) => models.push_back(model),
+                Err(error) => {
+                    let error = TaskError::lasting(error.code(), error.to_string());
+                    unknown = unknown.or(Some(error));
+                }
             }
         }
-        let model = next.pop_front().ok_or_else(|| match unknown {
-            Some(error) => TaskError::lasting(error.code(), error.to_string()),
-            None => TaskError::lasting("bad_model_name", "No model is named."),
-        })?;
+        if let (true, None, Some(error)) = (models.is_empty(), &spec.replay, &unknown) {
+            return Err(error.clone());
+        }
         let tools = context
             .tools
             .offered(&spec.tools)
@@ -177,13 +179,11 @@ impl<'a> Work<'a> {
             .filter(|turn| turn.done.is_some())
             .cloned()
             .collect();
-        let simulated = model.llm.about().simulated;
         Ok(Self {
             spec,
             context,
-            model,
-            simulated,
-            next,
+            models,
+            unknown,
             switched: 0,
             tools,
             form,
@@ -267,27 +267,33 @@ impl<'a> Work<'a> {
 
     async fn take_turn(&mut self) -> Result<(), End> {
         let number = self.turns.last().map_or(1, |last| last.number + 1);
+        if self.play_back(number).await? {
+            return Ok(());
+        }
         let key = self.spec.key.clone();
         // What a call that was cut had been handed is handed out again with it.
         let cut = self.spec.turns.iter().find(|turn| turn.number == number);
         let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
         let mut failures = Vec::new();
-        let (answer, first_token_ms, began, charged) = loop {
+        let prompt = self.fingerprint();
+        let (asked, answer, first_token_ms, began, charged) = loop {
+            let asked = self.model()?;
             let started = Outcome::TurnStarted {
                 key: key.clone(),
                 turn: number,
-                model: self.model_name(),
-                simulated: self.simulated,
-                quote: self.quote(&messages).await,
+                model: name_of(&asked),
+                simulated: asked.llm.about().simulated,
+                quote: self.quote(&asked, &messages).await,
+                prompt: prompt.clone(),
             };
             messages.extend(self.context.desk.report(started).await?);
             let began = Instant::now();
-            match self.call(number, began, &messages).await {
+            match self.call(&asked, number, began, &messages).await {
                 Ok(Answered {
                     answer,
                     first_token_ms,
                     charged,
-                }) => break (answer, first_token_ms, began, charged),
+                }) => break (asked, answer, first_token_ms, began, charged),
                 Err(NoAnswer::Over) => return Err(End::Over),
                 Err(NoAnswer::Failed {
                     error,
@@ -295,7 +301,7 @@ impl<'a> Work<'a> {
                     raw,
                 }) => {
                     let failure = TurnFailure {
-                        model: self.model_name(),
+                        model: name_of(&asked),
                         trouble: error.trouble(),
                         error: task_error(&error),
                         raw,
@@ -309,16 +315,16 @@ impl<'a> Work<'a> {
                         failure: Box::new(failure.clone()),
                     };
                     self.context.desk.report(failed).await?;
-                    if !self.ask_another() {
+                    if !self.ask_another(&asked) {
                         return Err(End::Failed(failure.error));
                     }
                     failures.push(failure);
                 }
             }
         };
-        let (model, simulated) = (self.model_name(), self.simulated);
+        let (model, simulated) = (name_of(&asked), asked.llm.about().simulated);
         let record = TurnRecord {
-            provider: self.model.provider.clone(),
+            provider: asked.provider.clone(),
             model: answer.model,
             text: answer.text,
             tool_calls: answer.tool_calls,
@@ -332,6 +338,7 @@ impl<'a> Work<'a> {
             // The kernel knows what was set aside.
             assumed_usd: None,
             simulated,
+            replayed: false,
             finish_reason: answer.finish,
             generation_id: answer.generation_id,
             first_token_ms,
@@ -362,33 +369,29 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// `provider:model` that is asked now.
-    fn model_name(&self) -> String {
-        format!("{}:{}", self.model.provider, self.model.model)
+    /// The model that is asked now.
+    fn model(&self) -> Result<Resolved, End> {
+        self.models.front().cloned().ok_or_else(|| {
+            let nameless = || TaskError::lasting("bad_model_name", "No model is named.");
+            End::Failed(self.unknown.clone().unwrap_or_else(nameless))
+        })
+    }
+
+    /// What is asked next, in short: the same in each run that asks the same.
+    pub(super) fn fingerprint(&self) -> String {
+        let tools: Vec<_> = self.tools.iter().map(|tool| tool.spec()).collect();
+        fingerprint::of(self.spec, &self.form, &self.turns, &tools)
     }
 
     /// Turns to the next model; `false` where there is none. Those that the provider was told to try
     /// by itself have been tried.
-    fn ask_another(&mut self) -> bool {
-        if self.tries_others() {
-            let provider = self.model.provider.clone();
-            self.next.retain(|model| model.provider != provider);
+    fn ask_another(&mut self, asked: &Resolved) -> bool {
+        self.models.pop_front();
+        if tries_others(asked) {
+            self.models.retain(|model| model.provider != asked.provider);
         }
-        let Some(model) = self.next.pop_front() else {
-            return false;
-        };
-        self.simulated = model.llm.about().simulated;
-        self.model = model;
-        self.switched += 1;
-        true
-    }
-
-    /// Whether the provider tries other models by itself.
-    fn tries_others(&self) -> bool {
-        match self.model.llm.about().kind {
-            ProviderKind::Openrouter => true,
-            ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => false,
-        }
+        self.switched += u32::from(!self.models.is_empty());
+        !self.models.is_empty()
     }
 
     /// Names the call. Another model is another call: a server that keeps answers by this name must not
@@ -403,20 +406,21 @@ impl<'a> Work<'a> {
 
     /// Models of one provider among those that come next.
     fn next_at(&self, provider: &str) -> Vec<String> {
-        let same = self.next.iter().filter(|model| model.provider == provider);
+        let next = self.models.iter().skip(1);
+        let same = next.filter(|model| model.provider == provider);
         same.map(|model| model.model.clone()).collect()
     }
 
-    fn request(&self, turn: u32, messages: &[Message]) -> ChatRequest {
+    fn request(&self, asked: &Resolved, turn: u32, messages: &[Message]) -> ChatRequest {
         ChatRequest {
-            model: self.model.model.clone(),
+            model: asked.model.clone(),
             messages: prompt::messages(self.spec, &self.form, &self.turns, messages),
             tools: self.tools.iter().map(|tool| tool.spec()).collect(),
             max_tokens: Some(self.spec.max_tokens),
             temperature: self.spec.temperature,
             response_schema: self.spec.output_schema.clone(),
-            models: match self.tries_others() {
-                true => self.next_at(&self.model.provider),
+            models: match tries_others(asked) {
+                true => self.next_at(&asked.provider),
                 false => Vec::new(),
             },
             preferences: self.spec.preferences.clone(),
@@ -426,9 +430,9 @@ impl<'a> Work<'a> {
 
     /// What the next call can take at most, for budgets: the dearest of the models that may answer it.
     /// Messages that wait in the mailbox come on top, and are few.
-    async fn quote(&self, messages: &[Message]) -> Quote {
-        let request = self.request(0, messages);
-        let llm = &self.model.llm;
+    async fn quote(&self, asked: &Resolved, messages: &[Message]) -> Quote {
+        let request = self.request(asked, 0, messages);
+        let llm = &asked.llm;
         let mut quote = quote::of(&request, llm.price(&request.model).await);
         for model in &request.models {
             quote = quote.or_dearer(quote::of(&request, llm.price(model).await));
@@ -439,22 +443,28 @@ impl<'a> Work<'a> {
     /// One call of the model, its text shown as it comes. With it, how long the first text took.
     async fn call(
         &self,
+        asked: &Resolved,
         turn: u32,
         began: Instant,
         messages: &[Message],
     ) -> Result<Answered<'a>, NoAnswer> {
-        let request = self.request(turn, messages);
+        let request = self.request(asked, turn, messages);
         failpoint::reach("before-call");
-        let mut chunks = self.model.llm.stream(request, self.context.stop.clone());
+        let mut chunks = asked.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);
         let mut first_token_ms = None;
         let mut raw = None;
         let mut charged: Option<Charged<'a>> = None;
+        // One timer for the whole call: a new one for each piece would cost more than the piece.
+        let mut due = std::pin::pin!(tokio::time::sleep_until(text.due));
         loop {
+            if text.waits() && due.deadline() != text.due {
+                due.as_mut().reset(text.due);
+            }
             let next = tokio::select! {
                 biased;
                 next = chunks.next() => next,
-                () = tokio::time::sleep_until(text.due), if text.waits() => {
+                () = &mut due, if text.waits() => {
                     text.show();
                     continue;
                 }
@@ -468,7 +478,7 @@ impl<'a> Work<'a> {
                     }
                 }
                 Some(Ok(Chunk::Began(generation_id))) => {
-                    charged = Some(Charged::begin(self, turn, generation_id));
+                    charged = Some(Charged::begin(self, asked, turn, generation_id));
                 }
                 Some(Ok(Chunk::Reasoning(_))) => {}
                 Some(Ok(Chunk::Raw(said))) => raw = Some(said),
@@ -492,7 +502,7 @@ impl<'a> Work<'a> {
                 // A provider that breaks its promise of a last chunk.
                 None => {
                     let error = LlmError::CutOff {
-                        provider: self.model.provider.clone(),
+                        provider: asked.provider.clone(),
                         detail: "it ended without a word".to_owned(),
                         generation_id: None,
                     };
@@ -609,6 +619,19 @@ impl<'a> Shown<'a> {
             text,
             cut: false,
         });
+    }
+}
+
+/// `provider:model`.
+fn name_of(model: &Resolved) -> String {
+    format!("{}:{}", model.provider, model.model)
+}
+
+/// Whether a model's provider tries other models by itself.
+fn tries_others(model: &Resolved) -> bool {
+    match model.llm.about().kind {
+        ProviderKind::Openrouter => true,
+        ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => false,
     }
 }
 

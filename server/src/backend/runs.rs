@@ -197,6 +197,7 @@ impl Runnable {
             parent: None,
             seed: Vec::new(),
             only: None,
+            replay: None,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! `troupe run FILE`: one workflow, headless, to its end. Nothing is kept: the run has a data
-//! directory of its own that goes with it.
+//! directory of its own that goes with it. `run/replay` plays recorded answers back, and records them.
+
+mod replay;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -12,7 +14,7 @@ use domain::{
     id::{RunId, TaskName, WorkflowId},
     money::MicroUsd,
     run::{
-        Run, RunEvent, RunState, TaskEvent, Waiting,
+        OnChange, Run, RunEvent, RunState, TaskEvent, Totals, Waiting,
         input::{Command, Input, StartRun},
     },
 };
@@ -46,6 +48,17 @@ pub struct RunArgs {
     /// The run fails before it could take more tokens than this.
     #[arg(long, value_name = "TOKENS")]
     pub budget_tokens: Option<u64>,
+    /// Give the answers that are recorded in this file instead of calling models.
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// With --replay, what becomes of a step whose prompt is not the recorded one: `ask` in the
+    /// terminal, `replay` the recorded answer all the same, call the model (`live`), or `fail`.
+    /// Without it: `ask` where there is a terminal, else `fail`.
+    #[arg(long, value_name = "ask|replay|live|fail", requires = "replay")]
+    pub on_change: Option<OnChange>,
+    /// Save what models answer to this file, for --replay.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Where models are.
     #[command(flatten)]
     pub providers: ProviderArgs,
@@ -79,8 +92,20 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         Ok(input) => input,
         Err(error) => return Ok(bad(error)),
     };
+    let played = args
+        .replay
+        .as_deref()
+        .map(|file| replay::read(file, &graph, args.on_change));
+    let played = match played.transpose() {
+        Ok(played) => played,
+        Err(error) => return Ok(bad(error)),
+    };
+    let (recording, how) = played.map_or((None, None), |(recording, how)| {
+        (Some(recording), Some(how))
+    });
     let stop = shutdown::on_signal()?;
     let product = startup::build(startup::Settings {
+        recording,
         data: startup::Data::Temporary,
         providers: args.providers.clone(),
         // The run's database goes with it: nobody could tell its events from those of another.
@@ -118,6 +143,7 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         parent: None,
         seed: Vec::new(),
         only: None,
+        replay: how,
     };
     product
         .kernel
@@ -126,8 +152,13 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
             command: Command::StartRun(Box::new(start)),
         })
         .await?;
+    let mut questions = replay::Questions::new(&product.kernel, id, &stop);
     let run = loop {
         let followed = follow(id, &mut events, &stop, args.json).await;
+        if let Followed::Changed(task, question) = &followed {
+            questions.ask(task, question).await?;
+            continue;
+        }
         if let Followed::Asks(task) = &followed {
             eprintln!(
                 "troupe: task `{task}` waits for a person, and nobody can answer here: the run is cancelled. Run it in the product, or give the approval a timeout."
@@ -144,10 +175,15 @@ pub async fn run(args: Box<RunArgs>) -> anyhow::Result<ExitCode> {
         let log = product.store.run_events(id, 0, u32::MAX).await?;
         let run = replayed(&log, &graph)?.context("the run left no trace")?;
         match followed {
-            Followed::Missed if !run.state.is_final() => {}
-            Followed::Missed | Followed::Over | Followed::Asks(_) => break run,
+            Followed::Missed if !run.state.is_final() => questions.ask_all(&run).await?,
+            Followed::Missed | Followed::Over | Followed::Asks(_) | Followed::Changed(..) => {
+                break run;
+            }
         }
     };
+    if let Some(file) = &args.record {
+        replay::write(file, &*product.store, id).await?;
+    }
     stop.cancel();
     product.tracker.close();
     product.tracker.wait().await;
@@ -175,6 +211,8 @@ enum Followed {
     Missed,
     /// A task waits for a person, for ever.
     Asks(TaskName),
+    /// A task waits for a person, who says what becomes of its changed prompt.
+    Changed(TaskName, String),
 }
 
 /// Says on standard error what happens.
@@ -221,6 +259,14 @@ async fn follow(
                 if !quiet {
                     say(task.as_str(), &event);
                 }
+                if let TaskEvent::Waiting {
+                    reason: Waiting::Replay,
+                    question,
+                    ..
+                } = event
+                {
+                    return Followed::Changed(task, question.unwrap_or_default());
+                }
                 if asks(&event) {
                     return Followed::Asks(task);
                 }
@@ -264,6 +310,14 @@ fn say(task: &str, event: &TaskEvent) {
         TaskEvent::Failed { error, .. } => eprintln!("{task}: failed. {}", error.message),
         TaskEvent::Skipped { .. } => eprintln!("{task}: skipped"),
         TaskEvent::Unknown { error, .. } => eprintln!("{task}: {}", error.message),
+        // Asked where that is heard of.
+        TaskEvent::Waiting {
+            reason: Waiting::Replay,
+            ..
+        } => {}
+        TaskEvent::TurnCompleted { record, .. } if record.replayed => {
+            eprintln!("{task}: played back");
+        }
         TaskEvent::Waiting { reason, until, .. } => {
             let until = until.map(|until| format!(" until {}", until.rfc3339()));
             let until = until.unwrap_or_default();
@@ -306,12 +360,21 @@ fn print(run: &Run, as_json: bool) -> ExitCode {
             "status": run.state.name(), "output": output, "error": error,
             "cost_usd": run.totals.cost_with_children(),
             "tokens": { "prompt": tokens.prompt, "completion": tokens.completion },
+            "calls": run.totals.calls, "replayed": run.totals.replayed,
             "simulated": run.is_simulated(), "tasks": tasks,
         });
         println!("{report:#}");
     } else {
-        if run.is_simulated() {
+        if run.totals.replayed > 0 {
+            let Totals {
+                calls, replayed, ..
+            } = run.totals;
+            eprintln!("Answers played back: {replayed}. Model calls made: {calls}.");
+        }
+        if run.is_simulated() && run.totals.calls > 0 {
             eprintln!("The answers are simulated: no provider has a key.");
+        } else if run.is_simulated() {
+            eprintln!("The recorded answers are simulated.");
         }
         match &output {
             Value::String(text) => println!("{text}"),

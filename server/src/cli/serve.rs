@@ -24,6 +24,7 @@ pub async fn serve(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let stop = shutdown::on_signal()?;
     let product = startup::build(startup::Settings {
+        recording: None,
         data: startup::Data::Directory(args.data.directory()?),
         providers: args.providers.clone(),
         redis: args.redis.server()?,

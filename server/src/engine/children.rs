@@ -51,6 +51,8 @@ pub async fn find(store: &dyn Store, spec: ChildSpec) -> Result<StartRun, TaskEr
         parent: None,
         seed: Vec::new(),
         only: None,
+        // The run above it says that.
+        replay: None,
     })
 }
 

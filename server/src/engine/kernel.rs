@@ -471,6 +471,7 @@ fn begins(input: &Input) -> bool {
         Input::Command { .. } => true,
         Input::Outcome(outcome) => match outcome {
             Outcome::TurnStarted { .. }
+            | Outcome::PlayedBack { .. }
             | Outcome::ToolCalled { .. }
             | Outcome::ChildFound { .. } => true,
             Outcome::AgentReady(_)
@@ -478,6 +479,7 @@ fn begins(input: &Input) -> bool {
             | Outcome::TurnCompleted { .. }
             | Outcome::TurnFailed { .. }
             | Outcome::CallPriced(_)
+            | Outcome::PromptChanged { .. }
             | Outcome::ToolReturned { .. }
             | Outcome::MessageSent { .. }
             | Outcome::Succeeded { .. }

@@ -218,6 +218,7 @@ fn task_row(position: usize, name: &TaskName, task: &Task) -> TaskRow {
         waiting_until: until,
         question: match waits {
             Some(Waiting::Approval) => asked().map(str::to_owned),
+            Some(Waiting::Replay) => task.question.clone(),
             Some(Waiting::Timer | Waiting::Run | Waiting::Provider | Waiting::Budget) | None => {
                 None
             }
@@ -233,6 +234,7 @@ pub fn waiting_for(reason: Waiting) -> &'static str {
         Waiting::Run => "run",
         Waiting::Provider => "provider",
         Waiting::Budget => "budget",
+        Waiting::Replay => "replay",
     }
 }
 

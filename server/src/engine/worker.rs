@@ -21,7 +21,7 @@ use super::{
     open_turns::OpenTurns,
 };
 use crate::{
-    agent::{self, AttemptContext, Desk, NotSent, Over, Tools},
+    agent::{self, AttemptContext, Desk, NotSent, Over, Recordings, Tools},
     bus::{Bus, Payload},
     clock::Clock,
     llm::Providers,
@@ -42,14 +42,17 @@ pub struct AgentWorker {
     providers: Arc<Providers>,
     clock: Arc<dyn Clock>,
     tools: Arc<Tools>,
+    recordings: Arc<dyn Recordings>,
     workspaces: Workspaces,
     open: OpenTurns,
 }
 
 impl AgentWorker {
-    /// Agents that call these providers, keep their files here, and hand in there.
+    /// Agents that call these providers or play these recordings back, keep their files here, and hand
+    /// in there.
     pub fn new(
         providers: Arc<Providers>,
+        recordings: Arc<dyn Recordings>,
         workspaces: Workspaces,
         clock: Arc<dyn Clock>,
         desk: KernelDesk,
@@ -60,6 +63,7 @@ impl AgentWorker {
             desk: Arc::new(desk),
             providers,
             tools: Arc::new(Tools::default()),
+            recordings,
             workspaces,
         }
     }
@@ -72,6 +76,7 @@ impl Worker for AgentWorker {
             providers: Arc::clone(&self.providers),
             clock: Arc::clone(&self.clock),
             tools: Arc::clone(&self.tools),
+            recordings: Arc::clone(&self.recordings),
             workspace: self.workspaces.path(spec.agent),
             stop,
         };
@@ -115,6 +120,8 @@ impl Desk for KernelDesk {
                 Outcome::AgentReady(_)
                 | Outcome::AgentBroken { .. }
                 | Outcome::TurnStarted { .. }
+                | Outcome::PlayedBack { .. }
+                | Outcome::PromptChanged { .. }
                 | Outcome::TurnFailed { .. }
                 | Outcome::CallPriced(_)
                 | Outcome::ToolCalled { .. }

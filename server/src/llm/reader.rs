@@ -2,12 +2,12 @@
 //! not stream. Which of the two is decided by the first byte, since headers are often wrong. Three
 //! limits hold: silence, the whole time, and size.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::{
     ApiKey, Chunk, ChunkStream, LlmError, Patience,
@@ -39,21 +39,31 @@ pub struct Deadlines {
 impl Deadlines {
     /// Waits for `future`, at most until the nearer of the two limits.
     pub async fn hold<F: Future>(&self, provider: &str, future: F) -> Result<F::Output, LlmError> {
+        let (at, waited_for) = self.next();
+        let held = timeout_at(at, future).await;
+        held.map_err(|_| self.over(provider, waited_for))
+    }
+
+    /// When patience ends with who is silent from now on, and which one it is.
+    fn next(&self) -> (Instant, Patience) {
         let silent_at = Instant::now() + self.idle;
-        let (at, waited_for, after_ms) = if silent_at < self.total {
-            let idle_ms = u64::try_from(self.idle.as_millis()).unwrap_or(u64::MAX);
-            (silent_at, Patience::Idle, idle_ms)
+        if silent_at < self.total {
+            (silent_at, Patience::Idle)
         } else {
-            (self.total, Patience::Total, self.total_ms)
+            (self.total, Patience::Total)
+        }
+    }
+
+    fn over(&self, provider: &str, waited_for: Patience) -> LlmError {
+        let after_ms = match waited_for {
+            Patience::Idle => u64::try_from(self.idle.as_millis()).unwrap_or(u64::MAX),
+            Patience::Connect | Patience::Total => self.total_ms,
         };
-        let provider = provider.to_owned();
-        timeout_at(at, future)
-            .await
-            .map_err(|_| LlmError::TimedOut {
-                provider,
-                waited_for,
-                after_ms,
-            })
+        LlmError::TimedOut {
+            provider: provider.to_owned(),
+            waited_for,
+            after_ms,
+        }
     }
 }
 
@@ -67,6 +77,7 @@ where
         key: collector.asked().key.clone(),
         body,
         deadlines,
+        patience: Box::pin(sleep_until(deadlines.total)),
         collector: Some(collector),
         form: Form::Unknown,
         sink: Sink {
@@ -113,6 +124,8 @@ struct Reader<B> {
     key: Option<ApiKey>,
     body: B,
     deadlines: Deadlines,
+    /// One timer for the whole body: a new one for each read would cost more than the read.
+    patience: Pin<Box<Sleep>>,
     /// Gone once the answer is finished.
     collector: Option<Collector>,
     form: Form,
@@ -155,15 +168,23 @@ impl<B: Stream<Item = Result<Bytes, String>> + Unpin> Reader<B> {
                 // Only reached when somebody polls past the end.
                 return Err(LlmError::Cancelled);
             };
-            let provider = collector.asked().provider.clone();
-            let progress = match self.deadlines.hold(&provider, self.body.next()).await? {
+            let (at, waited_for) = self.deadlines.next();
+            self.patience.as_mut().reset(at);
+            let read = tokio::select! {
+                biased;
+                read = self.body.next() => read,
+                () = self.patience.as_mut() => {
+                    return Err(self.deadlines.over(&collector.asked().provider, waited_for));
+                }
+            };
+            let progress = match read {
                 Some(Ok(bytes)) => {
                     keep(&mut self.tail, &bytes, matches!(self.form, Form::Whole(_)));
                     self.form.take(&bytes, collector, &mut self.sink)?
                 }
                 Some(Err(detail)) if collector.saw_finish() => {
                     tracing::debug!(
-                        provider,
+                        provider = collector.asked().provider,
                         detail,
                         "connection lost behind the end of an answer"
                     );

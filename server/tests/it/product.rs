@@ -48,6 +48,7 @@ impl House {
             max_parallel_per_provider: 100,
         };
         let running = startup::build(Settings {
+            recording: None,
             data: Data::Directory(data.to_owned()),
             redis: None,
             providers: providers.clone(),

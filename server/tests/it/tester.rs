@@ -90,6 +90,7 @@ impl Script {
             model: "test:test".into(),
             simulated: true,
             quote: domain::budget::Quote::default(),
+            prompt: String::new(),
         };
         if !self.tell(started).await {
             return false;
@@ -168,6 +169,7 @@ fn record(text: &str) -> TurnRecord {
         assumed_usd: None,
         simulated: false,
         cost_usd: None,
+        replayed: false,
         cost_is: CostIs::Unknown,
         finish_reason: FinishReason::Stop,
         generation_id: None,
@@ -307,6 +309,7 @@ impl Tester {
             parent: None,
             seed: Vec::new(),
             only: None,
+            replay: None,
         };
         let command = Command::StartRun(Box::new(start));
         self.kernel

@@ -67,7 +67,7 @@ pub(super) const AGENT_KEYS: &[KeySpec] = &[
         "provider",
         "Provider preferences",
         KeyType::Preferences,
-        "For OpenRouter, like {\"sort\": \"price\", \"max_price\": {\"prompt\": 1, \"completion\": 2}, \"data_collection\": \"deny\"}. Empty: the agent's own.",
+        "For OpenRouter: which of the servers behind it are asked. Empty: the agent's own.",
     ),
     key(
         "instructions",

@@ -67,6 +67,7 @@ impl Run {
                     depth,
                     seed,
                     only,
+                    replay,
                 },
         } = &event.fact
         else {
@@ -107,6 +108,7 @@ impl Run {
             }),
             depth: *depth,
             only: only.clone(),
+            replay: replay.clone(),
             totals: Totals::default(),
             last_seq: event.seq,
             last_run_seq: event.run_seq.unwrap_or(1),

@@ -5,13 +5,15 @@
 //! A live run is a list of scopes: the workflow itself, and each round of a map or a loop. `scope`
 //! counts what is decided in each, `enter` begins tasks, `settle` says what their ends lead to,
 //! `rounds` does maps and loops, `outcome` takes what workers and timers tell, `control` what
-//! people ask, `recover` goes on after a stop of the server.
+//! people ask, `recover` goes on after a stop of the server, `replay` asks about
+//! prompts that changed.
 
 mod budget;
 mod control;
 mod enter;
 mod outcome;
 mod recover;
+mod replay;
 mod rounds;
 mod scope;
 mod settle;

@@ -8,7 +8,7 @@ use crate::{
     id::{AgentId, PortName, RunId, TaskName},
     message::Message,
     money::MicroUsd,
-    run::{RunError, SkipReason, TaskError, Tokens, TurnFailure, Waiting},
+    run::{Replay, RunError, SkipReason, TaskError, Tokens, TurnFailure, Waiting},
     time::Timestamp,
 };
 
@@ -49,6 +49,9 @@ pub enum RunEvent {
         /// The one task that is asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         only: Option<TaskName>,
+        /// The recorded answers that it is given in the place of model calls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay: Option<Replay>,
     },
     /// Its first tasks may start.
     #[serde(rename = "workflow.started")]
@@ -161,7 +164,7 @@ pub enum TaskEvent {
         /// Which try.
         attempt: u32,
     },
-    /// A model is called.
+    /// A model is called, or what it answered once is played back.
     #[serde(rename = "turn.started")]
     TurnStarted {
         /// Which try.
@@ -181,6 +184,12 @@ pub enum TaskEvent {
         /// Messages that the agent is handed with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         messages: Vec<Message>,
+        /// Fingerprint of what is asked, the same in each run that asks the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+        /// Whether nobody is called: a recorded answer is given.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        replayed: bool,
     },
     /// The model has answered.
     #[serde(rename = "turn.completed")]
@@ -268,6 +277,9 @@ pub enum TaskEvent {
         /// The child run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         child_run_id: Option<RunId>,
+        /// What a person is asked, where it is not the step's own question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<String>,
     },
     /// A person answered.
     #[serde(rename = "task.answered")]
@@ -384,6 +396,9 @@ pub struct TurnRecord {
     /// Whether the provider only rehearses.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
+    /// Whether it was played back from a recording: tokens are those of then, and nothing was spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
     /// Where the figure of its cost is from.
     pub cost_is: CostIs,
     /// Why the model stopped.
@@ -441,6 +456,9 @@ impl LateCost {
 impl TurnRecord {
     /// What budgets count for it.
     pub fn spent(&self) -> Amount {
+        if self.replayed {
+            return Amount::default();
+        }
         Amount {
             usd: self.cost_usd.or(self.assumed_usd).unwrap_or_default(),
             tokens: self

@@ -15,7 +15,7 @@ use crate::{
     message::Recipient,
     money::MicroUsd,
     run::{
-        AttemptKey, LateCost, Seed, TaskError, ToolCall, Turn, TurnFailure, TurnRecord,
+        AttemptKey, LateCost, Replay, Seed, TaskError, ToolCall, Turn, TurnFailure, TurnRecord,
         decide::LiveRun,
     },
     time::Timestamp,
@@ -128,6 +128,8 @@ pub struct StartRun {
     pub seed: Vec<Seed>,
     /// The one node that is asked for; all others are left out.
     pub only: Option<NodeId>,
+    /// The recorded answers that it is given in the place of model calls.
+    pub replay: Option<Replay>,
 }
 
 /// A run to be taken up again.
@@ -178,6 +180,26 @@ pub enum Outcome {
         simulated: bool,
         /// What it can cost at most.
         quote: Quote,
+        /// Fingerprint of what is asked.
+        prompt: String,
+    },
+    /// A recorded answer is given in the place of a call.
+    PlayedBack {
+        /// To whom.
+        key: AttemptKey,
+        /// In the place of which call.
+        turn: u32,
+        /// Fingerprint of what is asked.
+        prompt: String,
+        /// What.
+        record: Box<TurnRecord>,
+    },
+    /// The attempt asks something else than was recorded: a person says what becomes of it.
+    PromptChanged {
+        /// Which.
+        key: AttemptKey,
+        /// What the person is asked.
+        question: String,
     },
     /// The model has answered.
     TurnCompleted {
@@ -362,6 +384,8 @@ pub struct AttemptSpec {
     pub turns: Vec<Turn>,
     /// Whether the agent is shown what it noted in other runs.
     pub memory: bool,
+    /// The recorded answers that it is given in the place of model calls.
+    pub replay: Option<Replay>,
 }
 
 /// All that is needed to send a request.

@@ -86,7 +86,7 @@ pub enum Rejection {
         /// What was said.
         port: String,
         /// What can be said.
-        known: &'static str,
+        known: String,
     },
     /// The agent has more unread messages than it may.
     #[error("{0} has too many unread messages: wait until it has read some")]

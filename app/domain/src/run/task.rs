@@ -36,7 +36,8 @@ pub struct Answer {
     pub by: String,
     /// When.
     pub at: Timestamp,
-    /// The way on: `approved`, `rejected`; `succeeded`, `failed` or `retry` for an unknown end.
+    /// The way on: `approved`, `rejected`; `succeeded`, `failed` or `retry` for an unknown end;
+    /// `replay`, `live` or `fail` for a changed prompt.
     pub port: PortName,
     /// A remark.
     pub comment: String,
@@ -62,6 +63,8 @@ pub struct Task {
     pub attempts: Vec<Attempt>,
     /// Tries of before the run was taken up again; they do not count towards the limit.
     pub counted_from: u32,
+    /// What a person is asked while it waits for one, where it is not the step's own question.
+    pub question: Option<String>,
     /// What a person answered last.
     pub answer: Option<Answer>,
     /// The child run that it waits for, or waited for last.
@@ -151,6 +154,8 @@ pub enum Waiting {
     Provider,
     /// Room in a budget: a person raises it, or other calls cost less than was set aside for them.
     Budget,
+    /// A person: its prompt is another one than was recorded, in a run that is played back.
+    Replay,
 }
 
 /// Why a task was skipped.
@@ -431,6 +436,7 @@ impl Task {
         self.attempts
             .iter()
             .flat_map(Attempt::records)
+            .filter(|turn| !turn.replayed)
             .fold(Tokens::default(), |sum, turn| Tokens {
                 prompt: add_known(sum.prompt, turn.prompt_tokens),
                 completion: add_known(sum.completion, turn.completion_tokens),

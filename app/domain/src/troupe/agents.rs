@@ -255,6 +255,7 @@ impl Troupe {
                 temperature: work.temperature,
                 turns,
                 memory: worker.spec.memory,
+                replay: live.replay_of(place),
             })));
         if let Some(limit) = node.timeout_ms {
             let timer = Timer::AttemptTimeout(key.clone());

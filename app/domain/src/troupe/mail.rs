@@ -92,12 +92,13 @@ impl Troupe {
         Ok((vec![agent], None))
     }
 
-    /// A model is about to be called: its agent is handed what waits in its mailbox. What agents of
+    /// A model is about to be called, with this set aside for it, or a recorded answer is given: the
+    /// agent is handed what waits in its mailbox. What agents of
     /// other runs wrote is dropped unread, unless the agent remembers other runs.
     pub(super) fn turn_starts(
         &mut self,
         asked: Asked,
-        reserved: Amount,
+        reserved: Option<Amount>,
         now: Timestamp,
         step: &mut Step,
     ) -> Result<(), Rejection> {
@@ -107,7 +108,9 @@ impl Troupe {
             model,
             simulated,
             quote: _,
+            prompt,
         } = asked;
+        let replayed = reserved.is_none();
         let waiting = self.worker(&key).map(|agent| {
             let reads = |message: &&Message| {
                 agent.spec.memory || message.run().is_none_or(|run| run == key.run)
@@ -119,13 +122,17 @@ impl Troupe {
             .as_ref()
             .map(|(_, _, messages)| messages.clone())
             .unwrap_or_default();
-        self.note_name(&key, &model);
+        if !replayed {
+            self.note_name(&key, &model);
+        }
         self.with_run(key.run, now, step, |live, pen| {
             let call = BegunCall {
                 model,
                 simulated,
-                reserved,
+                reserved: reserved.unwrap_or_default(),
                 messages,
+                prompt,
+                replayed,
             };
             live.turn_starts(pen, &key, turn, call)
         })?;

@@ -12,9 +12,9 @@ use crate::{
     event::{Event, Fact, SystemEvent},
     id::{AgentId, RunId, WorkflowId},
     run::{
-        AttemptKey, Run, RunEvent, TaskEvent,
+        AttemptKey, Run, RunEvent, Task, TaskEvent,
         decide::{Done, LiveRun, Pen, provider, refused, without_price},
-        input::{Action, CallPriced, Rejection, Timer},
+        input::{Action, CallPriced, GivenAnswer, Rejection, Timer},
     },
     time::Timestamp,
 };
@@ -27,6 +27,7 @@ pub(super) struct Asked {
     pub model: String,
     pub simulated: bool,
     pub quote: Quote,
+    pub prompt: String,
 }
 
 /// Attempts that wait for room, in the order in which they asked; with what they asked for, where
@@ -102,7 +103,7 @@ impl Troupe {
         let scopes = self.scopes_of(&key, &asked.model);
         let call = (key.run, key.task.clone());
         match self.ledger.weigh(&call, &scopes, asked.quote, day_of(now)) {
-            Verdict::Fits(amount) => self.turn_starts(asked, amount, now, step),
+            Verdict::Fits(amount) => self.turn_starts(asked, Some(amount), now, step),
             Verdict::Later => {
                 self.hold(asked, None, now, step)?;
                 let words = "other calls have to end first: their share of a budget is set aside";
@@ -176,6 +177,23 @@ impl Troupe {
         self.held.waiting.push_back((key, asked));
     }
 
+    /// A person said what becomes of a prompt that changed: where the task goes on, it does so with those
+    /// that find room.
+    pub(super) fn let_answered_go_on(&mut self, given: &GivenAnswer) {
+        let Some(live) = self.runs.get(&given.run) else {
+            return;
+        };
+        let open = live.run.tasks.get(&given.task).and_then(Task::open_attempt);
+        let key = open.map(|open| AttemptKey {
+            run: given.run,
+            task: given.task.clone(),
+            attempt: open.number,
+        });
+        if let Some(key) = key.filter(|key| live.told_to_go_on(key)) {
+            self.wait_for_room(key, None);
+        }
+    }
+
     /// Something changed that may let held calls go on.
     pub(super) fn look_at_held(&mut self) {
         self.held.look = true;
@@ -194,7 +212,7 @@ impl Troupe {
         }
         for (key, asked) in std::mem::take(&mut self.held.waiting) {
             let live = self.runs.get(&key.run);
-            let Some(live) = live.filter(|live| live.is_held(&key)) else {
+            let Some(live) = live.filter(|live| live.told_to_go_on(&key)) else {
                 continue;
             };
             if live.run.is_paused() || live.run.state.is_final() {

@@ -3,8 +3,9 @@
 use super::{Step, Troupe, money::Asked};
 use crate::{
     agent::{AGENT_CRASHED, Agent, AgentEvent, Phase},
+    budget::Quote,
     run::{
-        AttemptKey, TaskError,
+        AttemptKey, TaskError, TurnRecord,
         input::{Action, Outcome, Rejection, Timer},
     },
     time::Timestamp,
@@ -35,6 +36,7 @@ impl Troupe {
                 model,
                 simulated,
                 quote,
+                prompt,
             } => {
                 let asked = Asked {
                     key,
@@ -42,9 +44,16 @@ impl Troupe {
                     model,
                     simulated,
                     quote,
+                    prompt,
                 };
                 return self.call_asked(asked, now, step);
             }
+            Outcome::PlayedBack {
+                key,
+                turn,
+                prompt,
+                record,
+            } => return self.played_back(key, turn, prompt, record, now, step),
             Outcome::MessageSent { key, to, text } => {
                 let from = self.sender(&key)?;
                 return self.send(from, to, text, now, step);
@@ -65,7 +74,8 @@ impl Troupe {
             }
             Outcome::Failed { key, error } => return self.attempt_failed(key, error, now, step),
             Outcome::CallPriced(priced) => return self.call_priced(*priced, now, step),
-            Outcome::ToolCalled { ref key, .. }
+            Outcome::PromptChanged { ref key, .. }
+            | Outcome::ToolCalled { ref key, .. }
             | Outcome::ToolReturned { ref key, .. }
             | Outcome::Succeeded { ref key, .. } => (key.clone(), None),
         };
@@ -76,6 +86,34 @@ impl Troupe {
             return Err(Rejection::AttemptOver(key));
         }
         self.with_run(key.run, now, step, |live, pen| live.outcome(pen, outcome))
+    }
+
+    /// A recorded answer is given in the place of a call: begun and done in one, as nobody is asked. No
+    /// budget has a say in it, and it tells nothing of how a model is.
+    fn played_back(
+        &mut self,
+        key: AttemptKey,
+        turn: u32,
+        prompt: String,
+        record: Box<TurnRecord>,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let live = self.runs.get(&key.run);
+        let live = live.ok_or_else(|| Rejection::AttemptOver(key.clone()))?;
+        live.may_call(&key)?;
+        let asked = Asked {
+            key: key.clone(),
+            turn,
+            model: format!("{}:{}", record.provider, record.model),
+            simulated: record.simulated,
+            quote: Quote::default(),
+            prompt,
+        };
+        self.turn_starts(asked, None, now, step)?;
+        let run = key.run;
+        let done = Outcome::TurnCompleted { key, turn, record };
+        self.with_run(run, now, step, |live, pen| live.outcome(pen, done))
     }
 
     /// An agent whose work crashed takes no more of it until it is brought back, or it goes.

@@ -51,9 +51,13 @@ impl Troupe {
         }
         let held = self.runs.get(&id).map(LiveRun::held);
         for (key, _) in held.unwrap_or_default() {
+            let told = self
+                .runs
+                .get(&id)
+                .is_some_and(|live| live.told_to_go_on(&key));
             if self.worker(&key).is_none() {
                 self.lose_attempt(key, agent_lost(), now, step)?;
-            } else {
+            } else if told {
                 self.wait_for_room(key, None);
             }
         }

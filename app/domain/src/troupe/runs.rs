@@ -5,7 +5,7 @@ use crate::{
     event::{Event, Fact},
     id::{RunId, TaskName},
     run::{
-        AttemptKey, Run, RunEvent,
+        AttemptKey, Replay, Run, RunEvent,
         decide::{Control, LiveRun, Pen},
         input::{Rejection, RetryRun, StartRun},
     },
@@ -35,6 +35,7 @@ impl Troupe {
             parent,
             seed,
             only,
+            replay,
         } = start;
         if let Some(only) = &only
             && graph.find(only.as_str()).is_none()
@@ -54,6 +55,7 @@ impl Troupe {
             depth: above.map_or(0, |(_, depth)| depth),
             seed,
             only: only.as_ref().map(TaskName::of),
+            replay,
         };
         let accepted = Event {
             seq: self.head + 1,
@@ -143,11 +145,16 @@ impl Troupe {
         let depth = live.run.depth + 1;
         let by = live.run.started_by.clone();
         let child = start.run;
+        let replay = live.run.replay.clone().map(|replay| Replay {
+            within: [replay.within, vec![key.task.clone()]].concat(),
+            ..replay
+        });
         self.with_run(key.run, now, step, |live, pen| {
             live.child_begins(pen, &key, child)
         })?;
         let start = StartRun {
             parent: Some(key.run),
+            replay,
             ..start
         };
         self.start_run(&by, start, Some((key.task, depth)), now, step)?;

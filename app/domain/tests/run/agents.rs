@@ -358,6 +358,7 @@ fn after_a_kill_the_attempt_goes_on_from_its_last_finished_turn() {
         model: "m:m".into(),
         simulated: false,
         quote: Quote::default(),
+        prompt: String::new(),
     };
     stage.take(Input::Outcome(turn(1))).expect("begins");
     stage

@@ -154,6 +154,7 @@ fn storm(graph: &str, for_ms: i64, works: impl Fn(i64) -> bool) -> (Stage, Vec<(
                 model: "acme:m".into(),
                 simulated: false,
                 quote: domain::budget::Quote::default(),
+                prompt: String::new(),
             };
             stage.take(Input::Outcome(started)).expect("it may call");
         }

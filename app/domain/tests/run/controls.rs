@@ -48,6 +48,7 @@ fn turn(stage: &Stage, number: u32) -> Input {
         model: "m:m".into(),
         simulated: false,
         quote: Quote::default(),
+        prompt: String::new(),
     })
 }
 

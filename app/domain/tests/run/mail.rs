@@ -66,6 +66,7 @@ fn turn(stage: &mut Stage, task: &str, turn: u32) -> Vec<String> {
         model,
         simulated,
         quote: Quote::default(),
+        prompt: String::new(),
     };
     stage.take(Input::Outcome(started)).expect("begins");
     let run = &stage.troupe.runs[&key.run].run;

@@ -101,6 +101,7 @@ fn ask(stage: &mut Stage, spec: &AttemptSpec, quote: Quote) -> bool {
         model: format!("{PROVIDER}:m"),
         simulated: false,
         quote,
+        prompt: String::new(),
     };
     stage.take(Input::Outcome(asked)).is_ok()
 }

@@ -167,6 +167,7 @@ fn input(stage: &Stage, next: &Move) -> Option<Input> {
             model: "m:m".into(),
             simulated: false,
             quote: Quote::default(),
+            prompt: String::new(),
         }),
         Move::TurnCompleted(at, turn) => outcome(Outcome::TurnCompleted {
             key: key(stage, *at),

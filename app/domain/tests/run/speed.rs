@@ -59,6 +59,7 @@ impl Track {
             parent: None,
             seed: Vec::new(),
             only: None,
+            replay: None,
         };
         self.waiting
             .push_back(by("x", Command::StartRun(Box::new(start))));
@@ -101,6 +102,7 @@ impl Track {
                     model: "m:m".into(),
                     simulated: true,
                     quote: Quote::default(),
+                    prompt: String::new(),
                 };
                 let record = Box::new(record("text"));
                 let completed = Outcome::TurnCompleted {

@@ -337,6 +337,7 @@ impl Stage {
                 parent: None,
                 seed: Vec::new(),
                 only: None,
+                replay: None,
             })),
         }
     }
@@ -616,6 +617,7 @@ impl Stage {
                     parent: None,
                     seed: Vec::new(),
                     only: None,
+                    replay: None,
                 }),
             },
             None => Outcome::Failed {
@@ -668,6 +670,7 @@ impl Stage {
             model: "rehearsal:default".into(),
             simulated: true,
             quote: Quote::default(),
+            prompt: String::new(),
         };
         if self.take(Input::Outcome(turn)).is_err() {
             return;
@@ -939,6 +942,7 @@ pub fn record(text: &str) -> TurnRecord {
         assumed_usd: None,
         simulated: false,
         cost_usd: Some(MicroUsd(3)),
+        replayed: false,
         cost_is: CostIs::Charged,
         finish_reason: FinishReason::Stop,
         generation_id: None,

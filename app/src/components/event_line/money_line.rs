@@ -66,7 +66,7 @@ pub fn warned(notice: &Notice) -> String {
 
 /// `$0.50 and 10,000 tokens a day`
 pub fn limit(budget: &Budget) -> String {
-    let money = budget.usd.map(words::money);
+    let money = budget.usd.map(words::exact_money);
     let tokens = budget
         .tokens
         .map(|tokens| words::plural(tokens, "token", "tokens"));

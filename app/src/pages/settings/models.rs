@@ -157,7 +157,8 @@ fn Offer(offer: ModelOffer) -> impl IntoView {
         <tr>
             <th scope="row">
                 <strong>{offer.name}</strong>
-                <span class="row-note mono">{offer.model}</span>
+                <br/>
+                <span class="mono">{offer.model}</span>
             </th>
             <td>{price(offer.prompt_usd_per_million)}</td>
             <td>{price(offer.completion_usd_per_million)}</td>

@@ -29,6 +29,7 @@ fn spec(instructions: &str) -> AttemptSpec {
         temperature: None,
         turns: Vec::new(),
         memory: false,
+        replay: None,
     }
 }
 

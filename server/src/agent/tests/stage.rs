@@ -7,8 +7,9 @@ use domain::{
     id::{AgentId, RunId, TaskName, WorkflowId},
     message::{Message, Recipient},
     run::{
-        AttemptKey, ToolOutcome, ToolResult, Turn,
+        AttemptKey, TaskError, ToolOutcome, ToolResult, Turn,
         input::{AttemptSpec, Outcome},
+        recording::{Playback, Recording},
     },
     time::Timestamp,
 };
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    agent::{AttemptContext, Desk, NotSent, Over, Tools, attempt},
+    agent::{AttemptContext, Desk, NotSent, Over, Recordings, Tools, attempt},
     clock::SystemClock,
     llm::{
         Providers,
@@ -138,6 +139,15 @@ fn line(outcome: &Outcome) -> String {
                 failure.model, failure.trouble, failure.error.code
             )
         }
+        Outcome::PlayedBack { turn, record, .. } => {
+            format!(
+                "turn {turn} played back: {:?}, {:?}, {} calls",
+                record.text,
+                record.finish_reason,
+                record.tool_calls.len()
+            )
+        }
+        Outcome::PromptChanged { question, .. } => format!("asks: {question}"),
         Outcome::ToolCalled { turn, call, .. } => {
             format!("tool called in {turn}: {} {}", call.name, call.arguments)
         }
@@ -188,12 +198,25 @@ pub fn spec() -> AttemptSpec {
         temperature: None,
         turns: Vec::new(),
         memory: true,
+        replay: None,
+    }
+}
+
+/// One recording, whatever is asked for.
+struct Shelf(Option<Arc<Playback>>);
+
+impl Recordings for Shelf {
+    fn playback(&self, _: RunId, _: RunId) -> BoxFuture<'_, Result<Arc<Playback>, TaskError>> {
+        let gone = || TaskError::lasting("recording_gone", "It is gone.");
+        let found = self.0.clone().ok_or_else(gone);
+        async { found }.boxed()
     }
 }
 
 pub struct Stage {
     pub llm: Scripted,
     pub notebook: Arc<Notebook>,
+    recording: Option<Arc<Playback>>,
     workspace: tempfile::TempDir,
     pub stop: CancellationToken,
 }
@@ -212,9 +235,16 @@ impl Stage {
         Self {
             llm: Scripted::new(scripts),
             notebook: Arc::new(notebook),
+            recording: None,
             workspace: tempfile::tempdir().expect("a directory"),
             stop,
         }
+    }
+
+    /// The same with recorded answers.
+    pub fn playing(mut self, recording: Recording) -> Self {
+        self.recording = Some(Arc::new(Playback::new(recording)));
+        self
     }
 
     pub async fn run(&self, spec: AttemptSpec) -> String {
@@ -226,6 +256,7 @@ impl Stage {
             providers: Arc::new(providers),
             clock: Arc::new(SystemClock),
             tools: Arc::new(Tools::default()),
+            recordings: Arc::new(Shelf(self.recording.clone())),
             workspace: self.workspace.path().to_owned(),
             stop: self.stop.clone(),
         };
@@ -258,7 +289,19 @@ impl Stage {
                 Outcome::TurnCompleted { record, .. } => {
                     turns.last_mut().expect("a turn").done = Some(*record);
                 }
-                Outcome::CallPriced(_) => {}
+                Outcome::CallPriced(_) | Outcome::PromptChanged { .. } => {}
+                Outcome::PlayedBack { turn, record, .. } => turns.push(Turn {
+                    number: turn,
+                    model: format!("{}:{}", record.provider, record.model),
+                    simulated: record.simulated,
+                    reserved: None,
+                    started_at: Timestamp(0),
+                    done: Some(*record),
+                    tools: Vec::new(),
+                    messages: Vec::new(),
+                    failures: Vec::new(),
+                    late: Vec::new(),
+                }),
                 Outcome::TurnFailed { failure, .. } => {
                     turns.last_mut().expect("a turn").failures.push(*failure);
                 }

@@ -106,6 +106,7 @@ impl Log {
                 depth: 0,
                 seed: Vec::new(),
                 only: None,
+                replay: None,
             },
         })
     }
@@ -151,6 +152,7 @@ fn turn(text: &str, cost: Option<u64>) -> TaskEvent {
             assumed_usd: None,
             simulated: false,
             cost_usd: cost.map(MicroUsd),
+            replayed: false,
             cost_is: CostIs::Estimated,
             finish_reason: FinishReason::Stop,
             generation_id: None,

@@ -124,6 +124,8 @@ fn sums(events: &[Event]) -> BTreeMap<Key, UsageSums> {
 /// What a call took: at which provider, with which model, whether it was only rehearsed.
 fn took(event: &TaskEvent) -> Option<(&str, &str, bool, UsageSums)> {
     match event {
+        // Nobody was asked: it was paid for when it was recorded.
+        TaskEvent::TurnCompleted { record, .. } if record.replayed => None,
         TaskEvent::TurnCompleted { record, .. } => {
             // A cost that is said to be known and is not there is not known.
             let is = match record.cost_usd {

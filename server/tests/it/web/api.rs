@@ -514,6 +514,7 @@ fn a_run() -> Run {
         assumed_usd: None,
         simulated: false,
         cost_usd: Some(MicroUsd(4_200)),
+        replayed: false,
         cost_is: CostIs::Charged,
         finish_reason: FinishReason::Stop,
         generation_id: Some("gen-1".into()),
@@ -541,6 +542,7 @@ fn a_run() -> Run {
         state,
         attempts,
         counted_from: 0,
+        question: None,
         answer: None,
         child: None,
         rounds: 0,
@@ -583,6 +585,7 @@ fn a_run() -> Run {
         parent: None,
         depth: 0,
         only: None,
+        replay: None,
         held_by: None,
         totals: Totals {
             cost_usd: Some(MicroUsd(4_200)),

@@ -5,7 +5,7 @@ use crate::{
     id::AgentId,
     run::{
         Answer, Attempt, AttemptState, CostIs, LateCost, Sketch, Task, TaskEvent, TaskState,
-        ToolOutcome, ToolResult, Turn,
+        ToolOutcome, ToolResult, Turn, Waiting,
     },
 };
 
@@ -19,6 +19,7 @@ impl Task {
             state: TaskState::Blocked,
             attempts: Vec::new(),
             counted_from: 0,
+            question: None,
             answer: None,
             child: None,
             rounds: 0,
@@ -78,6 +79,8 @@ impl Task {
                 resumed: _,
                 reserved,
                 messages,
+                prompt: _,
+                replayed: _,
             } => {
                 let turns = &mut self.open(at, *attempt)?.turns;
                 let known = turns.iter_mut().find(|known| known.number == *turn);
@@ -204,8 +207,14 @@ impl Task {
                 reason,
                 until,
                 child_run_id,
+                question,
                 ..
             } => {
+                // What was said to the question before is no answer to this one.
+                if *reason == Waiting::Replay {
+                    self.answer = None;
+                }
+                self.question = question.clone();
                 if child_run_id.is_some() {
                     self.child = *child_run_id;
                 }

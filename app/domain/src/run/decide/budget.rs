@@ -25,10 +25,15 @@ pub struct BegunCall {
     pub reserved: Amount,
     /// What the agent is handed with it.
     pub messages: Vec<Message>,
+    /// Fingerprint of what is asked.
+    pub prompt: String,
+    /// Whether nobody is called: a recorded answer is given.
+    pub replayed: bool,
 }
 
 impl LiveRun {
-    /// Whether this attempt waits for room in a budget.
+    /// Whether this attempt waits in the middle of its work: for room in a budget, or for a person who
+    /// says what becomes of a changed prompt.
     pub fn is_held(&self, key: &AttemptKey) -> bool {
         self.held_task(key).is_some()
     }
@@ -38,12 +43,12 @@ impl LiveRun {
             .filter(|task| self.held_attempt(*task) == Some(key.attempt))
     }
 
-    /// The attempt of a task that waits for room in a budget.
+    /// The attempt of a task that waits in the middle of its work.
     pub(super) fn held_attempt(&self, task: TaskIx) -> Option<u32> {
         let held = matches!(
             self.state(task),
             TaskState::Waiting {
-                reason: Waiting::Budget,
+                reason: Waiting::Budget | Waiting::Replay,
                 ..
             }
         );
@@ -51,7 +56,7 @@ impl LiveRun {
         open.map(|open| open.number)
     }
 
-    /// Attempts that wait for room in a budget, with the agents that are at them.
+    /// Attempts that wait in the middle of their work, with the agents that are at them.
     pub fn held(&self) -> Vec<(AttemptKey, Option<AgentId>)> {
         let held = |task: TaskIx| {
             let attempt = self.held_attempt(task)?;
@@ -90,15 +95,21 @@ impl LiveRun {
             reason: Waiting::Budget,
             until,
             child_run_id: None,
+            question: None,
         };
         self.record_task(pen, task, agent, event)
+    }
+
+    fn waits_for_room(&self, task: TaskIx) -> bool {
+        let state = self.state(task);
+        matches!(state, TaskState::Waiting { reason, .. } if *reason == Waiting::Budget)
     }
 
     /// Whether people were told of this limit already, for another task that still waits.
     fn is_told(&self, notice: &Notice) -> bool {
         let told = self.run.held_by.as_ref();
         told.is_some_and(|told| told.scope == notice.scope && told.budget == notice.budget)
-            && (0..self.run.tasks.len()).any(|task| self.held_attempt(task).is_some())
+            && (0..self.run.tasks.len()).any(|task| self.waits_for_room(task))
     }
 
     /// A call is refused for good.

@@ -8,7 +8,7 @@ use crate::{
     graph::{OnError, Work},
     id::{PortName, TaskName},
     run::{
-        Run, RunEvent, RunState, Task, TaskError, TaskEvent, TaskState, Waiting,
+        OnChange, Run, RunEvent, RunState, Task, TaskError, TaskEvent, TaskState, Waiting,
         input::{Action, GivenAnswer, Rejection, Timer},
     },
 };
@@ -63,6 +63,11 @@ impl Run {
                 reason: Waiting::Approval,
                 ..
             } => ["approved", "rejected"].as_slice(),
+            // One who answers in a pause is not asked again behind it.
+            TaskState::Waiting {
+                reason: Waiting::Replay,
+                ..
+            } if task.answer.is_none() => &OnChange::PORTS,
             TaskState::Unknown { .. } if !self.state.is_final() => {
                 &["succeeded", "retry", "failed"]
             }
@@ -94,10 +99,7 @@ impl Run {
         Err(Rejection::NoSuchAnswer {
             task: name.clone(),
             port: port.to_string(),
-            known: match known.len() {
-                2 => "approved, rejected",
-                _ => "succeeded, retry, failed",
-            },
+            known: known.join(", "),
         })
     }
 }
@@ -216,10 +218,10 @@ impl LiveRun {
 
     /// Takes a person's answer.
     pub fn answer(&mut self, pen: &mut Pen<'_>, by: &str, given: &GivenAnswer) -> Decided {
-        let unknown = matches!(
-            self.run.takes_answer(&given.task, &given.port)?.state,
-            TaskState::Unknown { .. }
-        );
+        let state = &self.run.takes_answer(&given.task, &given.port)?.state;
+        let unknown = matches!(state, TaskState::Unknown { .. });
+        let changed =
+            matches!(state, TaskState::Waiting { reason, .. } if *reason == Waiting::Replay);
         let task = self
             .find(&given.task)
             .ok_or_else(|| Rejection::NoSuchTask(given.task.clone()))?;
@@ -241,6 +243,9 @@ impl LiveRun {
             data: given.data.clone(),
         };
         self.record_task(pen, task, None, event)?;
+        if changed {
+            return self.prompt_answered(pen, task, attempt, &given.port);
+        }
         if !unknown {
             let output = json!({
                 "port": given.port,

@@ -238,6 +238,7 @@ impl LiveRun {
             reason: Waiting::Run,
             until: None,
             child_run_id: Some(child),
+            question: None,
         };
         self.record_task(pen, task, None, event)
     }

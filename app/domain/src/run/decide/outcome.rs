@@ -49,6 +49,8 @@ impl LiveRun {
             simulated,
             reserved,
             messages,
+            prompt,
+            replayed,
         } = call;
         let (task, agent) = self.at_agent(key)?;
         let attempt = key.attempt;
@@ -72,6 +74,8 @@ impl LiveRun {
             resumed,
             reserved: Some(reserved),
             messages,
+            prompt: Some(prompt),
+            replayed,
         };
         self.record_task(pen, task, agent, event)
     }
@@ -83,7 +87,9 @@ impl LiveRun {
             | Outcome::AgentBroken { .. }
             | Outcome::MessageSent { .. }
             | Outcome::ChildFound { .. }
-            | Outcome::TurnStarted { .. } => Ok(()),
+            | Outcome::TurnStarted { .. }
+            | Outcome::PlayedBack { .. } => Ok(()),
+            Outcome::PromptChanged { key, question } => self.ask_about_prompt(pen, &key, question),
             Outcome::TurnCompleted {
                 key,
                 turn,
@@ -261,7 +267,7 @@ impl LiveRun {
                 let port = PortName::parse("timeout").ok();
                 self.complete_and_go_on(pen, task, None, output, port)
             }
-            Waiting::Run | Waiting::Provider | Waiting::Budget => Ok(()),
+            Waiting::Run | Waiting::Provider | Waiting::Budget | Waiting::Replay => Ok(()),
         }
     }
 

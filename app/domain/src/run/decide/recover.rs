@@ -59,7 +59,7 @@ impl LiveRun {
             }
             (Waiting::Run, _) => self.limit(pen, task),
             // Held calls ask again by themselves.
-            (Waiting::Approval, None) | (Waiting::Budget, _) => {}
+            (Waiting::Approval, None) | (Waiting::Budget | Waiting::Replay, _) => {}
         }
     }
 

@@ -417,6 +417,7 @@ impl LiveRun {
             reason,
             until,
             child_run_id: None,
+            question: None,
         };
         self.record_task(pen, task, None, event)
     }
