@@ -12,6 +12,7 @@ use domain::{
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
     retention::Retention,
+    run::recording::Recording,
 };
 use leptos::prelude::use_context;
 
@@ -70,6 +71,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn runs(&self, actor: &Actor, query: RunQuery) -> Result<Page<RunSummary>, ApiError>;
     /// One run with everything that happened in it, and the drawing it executes.
     async fn run(&self, actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError>;
+    /// What models answered in a run and in its child runs.
+    async fn recording(&self, actor: &Actor, id: RunId) -> Result<Recording, ApiError>;
     /// What was said so far in its answers that are not at their end, each as one piece.
     async fn written(&self, actor: &Actor, id: RunId) -> Result<Vec<Delta>, ApiError>;
     /// Stops a run at once, with the children that it waits for.

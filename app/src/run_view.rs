@@ -24,6 +24,7 @@ mod input;
 mod keys;
 mod outcome;
 mod panel;
+mod play_back;
 mod rounds;
 mod said;
 mod selection;

@@ -37,6 +37,7 @@ use domain::{
     run::{
         decide::Control,
         input::{Command, Input, Rejection},
+        recording::Recording,
     },
 };
 use tokio::sync::watch;
@@ -298,6 +299,10 @@ impl Backend for Product {
 
     async fn run(&self, _actor: &Actor, id: RunId) -> Result<RunSnapshot, ApiError> {
         self.read_run(id).await
+    }
+
+    async fn recording(&self, _actor: &Actor, id: RunId) -> Result<Recording, ApiError> {
+        self.recorded(id).await
     }
 
     async fn written(&self, _actor: &Actor, id: RunId) -> Result<Vec<Delta>, ApiError> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::{
-    asked::{GivenAnswer, RetryRun, RunNode},
+    asked::{GivenAnswer, PlayBack, RetryRun, RunNode},
     found::{AgentQuery, AgentsFound},
     money::{
         BudgetState, SetBudget, SetRunBudget, UsageBy, UsageOverview, UsageQuery, UsageRange,
@@ -160,6 +160,9 @@ pub struct StartRun {
     /// What becomes of a task whose next call could pass a limit.
     #[serde(default)]
     pub on_budget: OnBudget,
+    /// Whose recorded answers are given in the place of model calls.
+    #[serde(default)]
+    pub replay: Option<PlayBack>,
     /// A start with the same key is the same start.
     #[serde(default)]
     pub idempotency_key: Option<String>,

@@ -216,6 +216,7 @@ pub fn start_action() -> Action<(WorkflowId, Value, Budget), Result<(), ApiError
                 budget_usd: budget.usd,
                 budget_tokens: budget.tokens,
                 on_budget: budget.on_budget,
+                replay: None,
                 idempotency_key: None,
             };
             async move {

@@ -10,7 +10,7 @@ use crate::{
     components::{
         Button, ButtonLook, Dialog, ErrorView, Glyph, RunDialog, go_to::use_go_to, use_toasts,
     },
-    run_view::{again::AgainDialog, selection::Selection, watch::Watch},
+    run_view::{again::AgainDialog, play_back::PlayBackDialog, selection::Selection, watch::Watch},
     words,
 };
 
@@ -83,6 +83,7 @@ pub fn Controls(watch: Watch, selection: Selection) -> impl IntoView {
     let asks_to_cancel = RwSignal::new(false);
     let asks_to_run = RwSignal::new(false);
     let asks_from_where = RwSignal::new(false);
+    let asks_to_play = RwSignal::new(false);
     // What this run was given stands in the form at first.
     let inputs = watch.peek(|run| {
         let mut inputs = watch.drawing.with_value(|drawing| drawing.inputs.clone());
@@ -113,6 +114,7 @@ pub fn Controls(watch: Watch, selection: Selection) -> impl IntoView {
             <Button icon=Glyph::Retry on_press=move |()| asks_to_run.set(true)>"Run again"</Button>
             <Show when=move || !live.get()>
                 <Button on_press=move |()| asks_from_where.set(true)>"Run again from…"</Button>
+                <Button on_press=move |()| asks_to_play.set(true)>"Play back…"</Button>
             </Show>
             <Show when=move || allowed.read().cancel>
                 <Button look=ButtonLook::Danger icon=Glyph::Stop on_press=move |()| asks_to_cancel.set(true)>"Cancel"</Button>
@@ -120,6 +122,7 @@ pub fn Controls(watch: Watch, selection: Selection) -> impl IntoView {
         </div>
         <RunDialog open=asks_to_run workflow=Some(watch.workflow) inputs=inputs name=name/>
         <AgainDialog watch open=asks_from_where from=None/>
+        <PlayBackDialog watch open=asks_to_play/>
         <CancelDialog watch open=asks_to_cancel/>
     }
 }

@@ -91,7 +91,7 @@ impl Product {
     }
 
     /// Whether there ever was such a run.
-    async fn known(&self, id: RunId) -> Result<(), ApiError> {
+    pub(super) async fn known(&self, id: RunId) -> Result<(), ApiError> {
         match self.store.run_origin(id).await.map_err(broken)? {
             Some(_) => Ok(()),
             None => Err(ApiError::not_found("run")),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use app::{
-    api::dto::{Accepted, Actor, AgentName, RunSnapshot, StartRun},
+    api::dto::{Accepted, Actor, AgentName, PlayBack, RunSnapshot, StartRun},
     error::{ApiError, ErrorKind},
 };
 use domain::{
@@ -11,7 +11,7 @@ use domain::{
     event::{Event, Fact},
     graph::{ValidGraph, check::check},
     id::{RunId, WorkflowId},
-    run::{TaskEvent, decide::LiveRun, input},
+    run::{Replay, TaskEvent, decide::LiveRun, input, recording::Recording},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use super::{Product, broken};
 use crate::{
     engine::{
         kernel::{Refusal, StartKey},
+        recordings::recording,
         recovery::{graph_of, live_run},
         run_input::{BadInput, complete_input},
     },
@@ -42,19 +43,35 @@ impl Product {
             asked["budget_tokens"] = json!(request.budget_tokens);
             asked["on_budget"] = json!(request.on_budget);
         }
+        if let Some(replay) = &request.replay {
+            asked["replay"] = json!(replay);
+        }
         let place = request.workflow.to_string();
         let key = start_key(actor, &place, request.idempotency_key.as_deref(), &asked)?;
         if let Some(accepted) = self.known_start(key.as_ref()).await? {
             return Ok(accepted);
+        }
+        if let Some(PlayBack { run, .. }) = request.replay {
+            self.known(run).await?;
         }
         let workflow = self.runnable(request.workflow).await?;
         let start = input::StartRun {
             budget_usd: request.budget_usd,
             budget_tokens: request.budget_tokens,
             on_budget: request.on_budget,
+            replay: request.replay.map(|PlayBack { run, on_change }| Replay {
+                run,
+                within: Vec::new(),
+                on_change,
+            }),
             ..workflow.start(request.input)?
         };
         self.accept(actor, start, key).await
+    }
+
+    pub(super) async fn recorded(&self, id: RunId) -> Result<Recording, ApiError> {
+        let found = recording(&*self.store, id).await.map_err(broken)?;
+        found.ok_or_else(|| ApiError::not_found("run"))
     }
 
     /// The start that was made under this key before, if it is the same.

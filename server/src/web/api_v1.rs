@@ -68,6 +68,11 @@ pub fn routes() -> Vec<Route> {
         door(Method::GET, "/api/v1/runs/{id}", get(runs::read)),
         door(Method::GET, "/api/v1/runs/{id}/events", get(runs::events)),
         door(
+            Method::GET,
+            "/api/v1/runs/{id}/recording",
+            get(runs::recording),
+        ),
+        door(
             Method::POST,
             "/api/v1/workflows/{id}/runs/batch",
             post(runs::batch::start),

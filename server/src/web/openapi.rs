@@ -24,6 +24,7 @@ use super::{
         runs::start,
         runs::list,
         runs::read,
+        runs::recording,
         runs::events,
         runs::batch::start,
         runs::control::cancel,

@@ -316,3 +316,72 @@ async fn where_a_limit_is_to_fail_the_run_fails_with_what_to_do() {
     assert!((2..4).contains(&made), "{made} calls were made");
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_run_is_played_back_without_a_call_and_asks_about_what_changed() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let workflow = house.create(two_steps("echo")).await;
+    let runs = format!("/api/v1/workflows/{workflow}/runs");
+    let (_, first) = house.json("POST", &runs, json!({})).await;
+    let first = first["id"].as_str().expect("an id").to_owned();
+    let path = |run: &Value| format!("/api/v1/runs/{}", run["id"].as_str().unwrap_or_default());
+    until(&house, &format!("/api/v1/runs/{first}"), |run| {
+        run["status"] == "succeeded"
+    })
+    .await;
+    assert_eq!(seller.calls(), 2);
+
+    let again = json!({"replay": {"run": first}});
+    let (status, played) = house.json("POST", &runs, again.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{played}");
+    let done = until(&house, &path(&played), |run| run["status"] == "succeeded").await;
+    assert_eq!(done["output"], "so far so good");
+    assert_eq!(seller.calls(), 2, "nobody was called");
+    let paid = usage(&house).await;
+    assert_eq!(
+        (&paid["calls"], &paid["cost_usd"]),
+        (&json!(2), &json!("0.005")),
+        "{paid}"
+    );
+
+    // The second step asks something else now: it says so and waits for a person.
+    let mut changed = two_steps("echo");
+    changed["nodes"][1]["prompt"] = json!("go on otherwise");
+    let path_of_workflow = format!("/api/v1/workflows/{workflow}");
+    let (status, problem) = house.json("PUT", &path_of_workflow, changed).await;
+    assert!(status.is_success(), "{problem}");
+    let (_, asked) = house.json("POST", &runs, again).await;
+    let waits = until(&house, &path(&asked), |run| {
+        run["tasks"][1]["status"] == "waiting"
+    })
+    .await;
+    assert_eq!(waits["tasks"][0]["status"], "succeeded");
+    let answer = format!("{}/tasks/two/answer", path(&asked));
+    let (status, problem) = house.json("POST", &answer, json!({"port": "live"})).await;
+    assert!(status.is_success(), "{problem}");
+    until(&house, &path(&asked), |run| run["status"] == "succeeded").await;
+    assert_eq!(seller.calls(), 3, "one step was really asked");
+
+    let fail = json!({"replay": {"run": first, "on_change": "fail"}});
+    let (_, refused) = house.json("POST", &runs, fail).await;
+    let failed = until(&house, &path(&refused), |run| run["status"] == "failed").await;
+    assert_eq!(failed["error"]["code"], "prompt_changed", "{failed}");
+    let message = failed["error"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("two"), "the node is named: {message}");
+
+    let (status, file) = house
+        .json(
+            "GET",
+            &format!("/api/v1/runs/{first}/recording"),
+            Value::Null,
+        )
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(file["calls"].as_array().map(Vec::len), Some(2), "{file}");
+    let nobody = json!({"replay": {"run": "01a20803-0000-7000-8000-000000000000"}});
+    let (status, _) = house.json("POST", &runs, nobody).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    house.close().await;
+}

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::id::{NodeId, PortName, RunId, TaskName};
+use domain::{
+    id::{NodeId, PortName, RunId, TaskName},
+    run::OnChange,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,6 +27,16 @@ pub struct RetryRun {
     /// A start with the same key is the same start.
     #[serde(default)]
     pub idempotency_key: Option<String>,
+}
+
+/// A run whose recorded answers are given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlayBack {
+    /// Which run.
+    pub run: RunId,
+    /// What becomes of a call whose prompt is another one than that which was recorded.
+    #[serde(default)]
+    pub on_change: OnChange,
 }
 
 /// One step to be run alone, in the version and with the input of a run that was.

@@ -7,7 +7,7 @@ pub mod shape;
 
 use std::str::FromStr;
 
-use app::api::dto::{Accepted, RunQuery, StartRun};
+use app::api::dto::{Accepted, PlayBack, RunQuery, StartRun};
 use axum::{
     Json,
     extract::State,
@@ -18,6 +18,7 @@ use domain::{
     budget::OnBudget,
     id::{RunId, WorkflowId},
     money::MicroUsd,
+    run::OnChange,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,6 +52,23 @@ pub struct RunRequest {
     /// or stops the run) or `fail`.
     #[schema(value_type = Option<String>, example = "wait")]
     on_budget: OnBudget,
+    /// Gives the recorded answers of another run in the place of model calls, at no cost.
+    replay: Option<ReplayRequest>,
+}
+
+/// A run to be played back.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// The run whose answers are given again.
+    #[schema(value_type = String, format = "uuid")]
+    run: RunId,
+    /// What becomes of a call whose prompt is another one than that which was recorded: `ask` (a person,
+    /// who answers with one of the others), `replay` (the recorded answer all the same), `live` (the
+    /// model is called) or `fail`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "ask")]
+    on_change: OnChange,
 }
 
 /// A run that was accepted and is durable.
@@ -150,6 +168,7 @@ pub async fn start(
         budget_usd,
         budget_tokens,
         on_budget,
+        replay,
     } = request.unwrap_or_default();
     let idempotency_key = text_header(&headers, "idempotency-key")?;
     let accepted = state
@@ -162,6 +181,10 @@ pub async fn start(
                 budget_usd,
                 budget_tokens,
                 on_budget,
+                replay: replay.map(|replay| PlayBack {
+                    run: replay.run,
+                    on_change: replay.on_change,
+                }),
                 idempotency_key,
             },
         )
@@ -169,6 +192,23 @@ pub async fn start(
     let location = format!("/api/v1/runs/{}", accepted.id);
     let body = Json(AcceptedRun::from(accepted));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response())
+}
+
+/// What models answered in a run and in its child runs, as a file: `troupe run --replay` plays it back.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/recording", tag = "runs",
+    params(("id" = String, Path, format = "uuid", description = "The run")),
+    responses(
+        (status = 200, body = Value, description = "A recording"),
+        (status = "default", description = "A problem", body = ProblemDetails, content_type = "application/problem+json"),
+))]
+pub async fn recording(
+    State(state): State<WebState>,
+    Asker(actor): Asker,
+    Id(run): Id<RunId>,
+) -> Result<Response, Problem> {
+    let recording = state.backend.recording(&actor, run).await?;
+    let name = format!("attachment; filename=\"recording-{run}.json\"");
+    Ok(([(header::CONTENT_DISPOSITION, name)], Json(recording)).into_response())
 }
 
 /// Runs, newest first.

@@ -35,7 +35,7 @@ use domain::{
     message::{Message, Sender},
     money::MicroUsd,
     retention::Retention,
-    run::{Run, RunState},
+    run::{Run, RunState, recording::Recording},
     time::Timestamp,
     topic,
 };
@@ -300,6 +300,15 @@ impl Backend for FakeBackend {
         })
     }
 
+    async fn recording(&self, _: &Actor, id: RunId) -> Result<Recording, ApiError> {
+        self.works()?;
+        Ok(Recording {
+            troupe_recording: 1,
+            workflow: "one".into(),
+            run: id,
+            calls: Vec::new(),
+        })
+    }
     async fn written(&self, _: &Actor, _: RunId) -> Result<Vec<Delta>, ApiError> {
         self.works()?;
         Ok(vec![])
@@ -625,6 +634,7 @@ impl Batches for FakeBackend {
                 budget_usd,
                 budget_tokens: None,
                 on_budget: domain::budget::OnBudget::Wait,
+                replay: None,
                 idempotency_key: idempotency_key.clone(),
             });
             let seq = starts.len() as u64;
