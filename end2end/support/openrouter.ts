@@ -95,7 +95,9 @@ function answer(request: IncomingMessage, body: string, response: ServerResponse
     json(404, { error: { code: 404, message: 'no such door' } });
     return;
   }
-  const { model } = JSON.parse(body) as { model: string };
+  const asked = JSON.parse(body) as { model: string; models?: string[] };
+  // The first that can answer does, as with OpenRouter.
+  const model = [asked.model, ...(asked.models ?? [])].find((name) => name !== 'acme/busy' && name !== 'acme/poor') ?? asked.model;
   state.calls.push(model);
   switch (model) {
     case 'acme/busy':

@@ -297,8 +297,8 @@ impl Llm for OpenAi {
             }
             match shared.ask_at(url, MAX_ERROR_BYTES).await {
                 Ok(body) => Ok(generation::read(&body).map_or(Late::NotYet, Late::Known)),
-                // Not in the books yet.
-                Err(LlmError::NoModel { .. }) => Ok(Late::NotYet),
+                // Not in the books yet: a 404.
+                Err(LlmError::NoModel { .. } | LlmError::WrongAddress { .. }) => Ok(Late::NotYet),
                 Err(error) => Err(error),
             }
         }

@@ -49,7 +49,8 @@ impl Troupe {
         self.ledger.carry(scope, total, today, day);
     }
 
-    /// What a call cost turned out later. Its run is often at its end by then: it is taken in for this
+    /// What a call cost turned out later. Runs above a child that ended go on counting with what was
+    /// assumed: they were told so with its end. Its run is often at its end by then: it is taken in for this
     /// one fact and forgotten again, and nothing else follows.
     pub(super) fn call_priced(
         &mut self,

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    breaker::Trouble,
     budget::{Amount, Budget, OnBudget, Period, Price, Quote, Scope, begin_of, day_of},
     event::{Event, Fact, SystemEvent},
     id::RunId,
     money::MicroUsd,
     run::{
-        CostIs, RunEvent, TaskError, TaskEvent,
-        input::{AttemptSpec, Command, Input, Outcome, StartRun},
+        AttemptKey, CostIs, LateCost, RunEvent, TaskError, TaskEvent, TurnFailure,
+        input::{AttemptSpec, CallPriced, Command, Input, Outcome, StartRun},
     },
     time::Timestamp,
     troupe::{Limits, Troupe},
@@ -23,28 +24,55 @@ use crate::stage::{Stage, by, record};
 
 const PROVIDER: &str = "acme";
 
+/// What an event adds to the books: at which provider, how much money (less, where a guess was too
+/// high), how many tokens. Of a guess of another day nothing is taken back today.
+fn taken(event: &TaskEvent, only_of: Option<i64>) -> Option<(&str, i64, u64)> {
+    let usd = |usd: Option<MicroUsd>| usd.map_or(0, |usd| usd.0 as i64);
+    match event {
+        TaskEvent::TurnCompleted { record, .. } => {
+            let spent = record.spent();
+            Some((&record.provider, spent.usd.0 as i64, spent.tokens))
+        }
+        TaskEvent::TurnFailed { failure, .. } => Some((PROVIDER, usd(failure.assumed_usd), 0)),
+        TaskEvent::TurnPriced { late, .. } => {
+            let counted = only_of.is_none_or(|day| day_of(late.began_at) == day);
+            let assumed = usd(Some(late.assumed_usd).filter(|_| counted));
+            let spent = late.spent();
+            Some((&late.provider, spent.usd.0 as i64 - assumed, spent.tokens))
+        }
+        _ => None,
+    }
+}
+
 /// What the store tells a new start: sums over the log, and the budgets that were set.
 pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
     let today = day_of(now);
+    let mut sums: BTreeMap<Scope, [(i64, u64); 2]> = BTreeMap::new();
     for event in log {
         match &event.fact {
             Fact::Task {
                 workflow,
                 agent,
-                event: TaskEvent::TurnCompleted { record, .. },
+                event: what,
                 ..
             } => {
-                let spent = record.spent();
+                let Some((provider, usd, tokens)) = taken(what, None) else {
+                    continue;
+                };
+                let of_today = taken(what, Some(today)).map_or(0, |(_, usd, _)| usd);
                 let is_today = day_of(event.at) == today;
-                let of_today = if is_today { spent } else { Amount::default() };
                 let scopes = [
                     Some(Scope::Workflow(*workflow)),
                     agent.map(Scope::Agent),
-                    Some(Scope::Provider(record.provider.clone())),
+                    Some(Scope::Provider(provider.to_owned())),
                     Some(Scope::Day),
                 ];
                 for scope in scopes.into_iter().flatten() {
-                    troupe.carry_spent(scope, spent, of_today, today);
+                    let [total, day] = sums.entry(scope).or_default();
+                    *total = (total.0 + usd, total.1 + tokens);
+                    if is_today {
+                        *day = (day.0 + of_today, day.1 + tokens);
+                    }
                 }
             }
             Fact::System(SystemEvent::BudgetSet {
@@ -54,6 +82,13 @@ pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
             }) => troupe.adopt_budget(scope.clone(), *budget),
             _ => {}
         }
+    }
+    for (scope, sums) in sums {
+        let [total, day] = sums.map(|(usd, tokens)| Amount {
+            usd: MicroUsd(usd.try_into().expect("no less than nothing")),
+            tokens,
+        });
+        troupe.carry_spent(scope, total, day, today);
     }
 }
 
@@ -271,6 +306,66 @@ fn a_call_of_unknown_cost_counts_with_what_was_set_aside() {
     assert!(!ask(&mut stage, &b, quote(60, 1)));
 }
 
+fn broken_off(id: &str) -> TurnFailure {
+    TurnFailure {
+        model: format!("{PROVIDER}:m"),
+        trouble: Trouble::Theirs,
+        error: TaskError::passing("cut_off", "cut off"),
+        raw: None,
+        generation_id: Some(id.to_owned()),
+        assumed_usd: None,
+    }
+}
+
+fn priced(key: AttemptKey, turn: u32, id: &str, cost: u64) -> Input {
+    Input::Outcome(Outcome::CallPriced(Box::new(CallPriced {
+        key,
+        turn,
+        late: LateCost {
+            generation_id: id.to_owned(),
+            provider: PROVIDER.to_owned(),
+            model: "m".to_owned(),
+            cost_usd: MicroUsd(cost),
+            prompt_tokens: None,
+            completion_tokens: None,
+            assumed_usd: MicroUsd(0),
+            counted: false,
+            began_at: Timestamp::default(),
+        },
+        ended: None,
+    })))
+}
+
+#[test]
+fn a_call_that_broke_off_counts_until_its_cost_is_known() {
+    let mut stage = Stage::new("a; b; a retry 3", "");
+    begin(&mut stage, usd(1_000));
+    let a = spec(&mut stage, "a");
+    assert!(ask(&mut stage, &a, quote(600, 10)));
+    let failed = Outcome::TurnFailed {
+        key: a.key.clone(),
+        turn: 1,
+        failure: Box::new(broken_off("gen-1")),
+    };
+    stage.take(Input::Outcome(failed)).expect("it is told");
+    assert_eq!(stage.run().totals.spent().usd, MicroUsd(600));
+    assert_eq!(stage.run().totals.cost_usd, None, "nobody knows it yet");
+    let b = spec(&mut stage, "b");
+    assert!(!ask(&mut stage, &b, quote(500, 10)), "there is no room");
+    stage
+        .take(priced(a.key.clone(), 1, "gen-1", 200))
+        .expect("it is taken in");
+    assert_eq!(stage.run().totals.cost_usd, Some(MicroUsd(200)));
+    assert_eq!(stage.run().totals.spent().usd, MicroUsd(200));
+    let b = spec(&mut stage, "b");
+    assert!(ask(&mut stage, &b, quote(500, 10)), "what waited goes on");
+    assert!(
+        stage.take(priced(a.key, 1, "gen-1", 200)).is_err(),
+        "a cost counts once"
+    );
+    stage.assert_sound();
+}
+
 #[test]
 fn a_childs_calls_count_for_the_run_above_it() {
     let mut stage = Stage::new("c runs other; b; c > b", "workflow other: x");
@@ -373,6 +468,10 @@ enum Move {
     Bring(usize, Option<u64>),
     /// A call fails.
     Fail(usize),
+    /// A call breaks off after its answer began: it may be charged.
+    Cut(usize),
+    /// What a call that broke off cost becomes known, as a share of what was set aside, in percent.
+    Price(usize, u64),
     /// An agent crashes in a call.
     Crash(usize),
     /// The run is cancelled.
@@ -393,6 +492,8 @@ fn moves(dearest_percent: u64) -> impl Strategy<Value = Move> {
         6 => (any::<usize>(), prop::option::weighted(0.8, 0..=dearest_percent))
             .prop_map(|(at, percent)| Move::Bring(at, percent)),
         2 => any::<usize>().prop_map(Move::Fail),
+        3 => any::<usize>().prop_map(Move::Cut),
+        3 => (any::<usize>(), 0u64..=100).prop_map(|(at, percent)| Move::Price(at, percent)),
         1 => any::<usize>().prop_map(Move::Crash),
         2 => Just(Move::Kill),
         1 => Just(Move::Day),
@@ -431,21 +532,25 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
                 run,
                 workflow,
                 agent,
-                event: TaskEvent::TurnCompleted { record, .. },
+                event: what,
                 ..
             } => {
+                let only_of = (period == Period::Day).then_some(today);
+                let (by, amount, _) = taken(what, only_of)?;
                 let belongs = match scope {
                     Scope::Run(_) => is_below(*run),
                     Scope::Workflow(id) => id == workflow,
                     Scope::Agent(id) => *agent == Some(*id),
-                    Scope::Provider(name) => *name == record.provider,
+                    Scope::Provider(name) => name == by,
                     Scope::Day => true,
                 };
-                belongs.then(|| record.cost_usd.or(record.assumed_usd).map_or(0, |it| it.0))
+                belongs.then_some(amount)
             }
             _ => None,
         })
-        .sum()
+        .sum::<i64>()
+        .try_into()
+        .expect("no less than nothing")
 }
 
 /// What calls that are under way have set aside, counted from the runs.
@@ -464,6 +569,10 @@ struct Play {
     stage: Stage,
     /// Calls that agents are in, with what was set aside for each.
     calls: Vec<(AttemptSpec, u64)>,
+    /// Calls that broke off and have no cost yet, with what was set aside for each.
+    broken: Vec<(AttemptKey, u32, String, u64)>,
+    /// How many broke off.
+    breaks: u32,
     /// By how much calls that were under way together cost more than was set aside for them; and the
     /// most of it that there ever was.
     slack: u64,
@@ -485,6 +594,8 @@ impl Play {
         Self {
             stage,
             calls: Vec::new(),
+            broken: Vec::new(),
+            breaks: 0,
             slack: 0,
             most_slack: 0,
         }
@@ -506,6 +617,33 @@ impl Play {
                 self.slack += cost.map_or(0, |cost| cost.saturating_sub(reserved));
                 self.most_slack = self.most_slack.max(self.slack);
                 bring(stage, &spec, cost, 1);
+            }
+            Move::Cut(at) if !self.calls.is_empty() => {
+                let (spec, reserved) = self.calls.remove(at % self.calls.len());
+                self.breaks += 1;
+                let id = format!("gen-{}", self.breaks);
+                let (key, turn) = (spec.key.clone(), turn_of(&spec));
+                let failed = Outcome::TurnFailed {
+                    key: key.clone(),
+                    turn,
+                    failure: Box::new(broken_off(&id)),
+                };
+                stage.take(Input::Outcome(failed)).expect("it is told");
+                let error = TaskError::passing("cut_off", "cut off");
+                let _late = stage.take(Input::Outcome(Outcome::Failed {
+                    key: key.clone(),
+                    error,
+                }));
+                self.broken.push((key, turn, id, reserved));
+            }
+            Move::Price(at, percent) if !self.broken.is_empty() => {
+                let (key, turn, id, reserved) = self.broken.remove(at % self.broken.len());
+                // A child that ended has told those above it what it counted with: that stays.
+                let live = stage.troupe.runs.get(&key.run);
+                if live.is_some_and(|live| !live.run.state.is_final()) {
+                    let priced = priced(key, turn, &id, reserved * percent / 100);
+                    stage.take(priced).expect("it is taken in");
+                }
             }
             Move::Fail(at) | Move::Crash(at) if !self.calls.is_empty() => {
                 let (spec, _) = self.calls.remove(at % self.calls.len());
@@ -537,7 +675,12 @@ impl Play {
                     .stage
                     .take(by("ann", Command::SetRunBudget { run, budget }));
             }
-            Move::Ask(..) | Move::Bring(..) | Move::Fail(_) | Move::Crash(_) => {}
+            Move::Ask(..)
+            | Move::Bring(..)
+            | Move::Fail(_)
+            | Move::Cut(_)
+            | Move::Price(..)
+            | Move::Crash(_) => {}
         }
         self.stage.play_wanted();
         // Calls whose attempts were ended from outside are cut; their agents say nothing more.

@@ -72,7 +72,7 @@ fn played(on_change: OnChange) -> AttemptSpec {
 
 /// Two turns with a tool between them, recorded.
 async fn two_turns() -> Recording {
-    let call = [("c1", "note", r#"{"op":"list"}"#)];
+    let call = [("c1", "note", r#"{"line":"one"}"#)];
     let stage = Stage::new([Script::Says(calls(&call)), Script::Says(says("A plan"))]);
     let lines = stage.run(with_note()).await;
     assert!(lines.ends_with("succeeded: \"A plan\""), "{lines}");
@@ -104,10 +104,10 @@ async fn the_same_prompts_get_the_recorded_answers_and_nobody_is_called() {
         let (lines, stage) = play(recording.clone(), keyless, Vec::new()).await;
         expect_test::expect![[r#"
             turn 1 played back: "", ToolCalls, 1 calls
-            tool called in 1: note {"op":"list"}
-            tool returned in 1: c1 "There are no notes yet."
+            tool called in 1: note {"line":"one"}
+            tool returned in 1: c1 "Kept. Your notes:\n- one\n"
             turn 2 played back: "A plan", Stop, 0 calls
-            succeeded: "A plan""#]]
+            succeeded: "A plan""#]"#]"#]"#]]
         .assert_eq(&lines);
         assert!(stage.llm.asked().is_empty());
         let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
@@ -152,9 +152,9 @@ async fn behind_a_live_call_all_calls_are_live() {
     recording.calls[0].answer.tool_calls = vec![ToolCall {
         call_id: "c1".into(),
         name: "note".into(),
-        arguments: r#"{"op":"read","name":"x"}"#.into(),
+        arguments: r#"{"line":"other"}"#.into(),
     }];
-    let call = [("c2", "note", r#"{"op":"list"}"#)];
+    let call = [("c2", "note", r#"{"line":"one"}"#)];
     let live = vec![Script::Says(calls(&call)), Script::Says(says("Anew"))];
     let (lines, stage) = play(recording.clone(), played(OnChange::Live), live).await;
     assert!(lines.starts_with("turn 1 played back"), "{lines}");
@@ -204,6 +204,7 @@ async fn a_replay_that_was_cut_goes_on_behind_what_it_played() {
     let stop = tokio_util::sync::CancellationToken::new();
     let notebook = Notebook {
         stop_at: Some((1, stop)),
+        over_at: Some(1),
         ..Notebook::default()
     };
     let cut = Stage::with([], notebook).playing(recording.clone());

@@ -706,7 +706,9 @@ async fn a_run_looks_as_the_contract_says() {
                       "cost_usd": "0.0042",
                       "cost_is": "charged",
                       "finish_reason": "stop",
-                      "generation_id": "gen-1"
+                      "generation_id": "gen-1",
+                      "failures": [],
+                      "late_costs": []
                     },
                     {
                       "turn": 2,
@@ -722,7 +724,9 @@ async fn a_run_looks_as_the_contract_says() {
                       "cost_usd": null,
                       "cost_is": "unknown",
                       "finish_reason": null,
-                      "generation_id": null
+                      "generation_id": null,
+                      "failures": [],
+                      "late_costs": []
                     }
                   ]
                 }
