@@ -107,7 +107,7 @@ async fn the_same_prompts_get_the_recorded_answers_and_nobody_is_called() {
             tool called in 1: note {"line":"one"}
             tool returned in 1: c1 "Kept. Your notes:\n- one\n"
             turn 2 played back: "A plan", Stop, 0 calls
-            succeeded: "A plan""#]"#]"#]"#]]
+            succeeded: "A plan""#]]
         .assert_eq(&lines);
         assert!(stage.llm.asked().is_empty());
         let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
