@@ -6,7 +6,7 @@ use std::{
     convert::Infallible,
     path::Path,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
@@ -20,6 +20,7 @@ use axum::{
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use tokio::time::Instant;
 
 use crate::product::House;
 
