@@ -41,7 +41,9 @@ async function provide(server: Server): Promise<void> {
   expect(response.status).toBe(201);
 }
 
-test('set a provider up, test it, find a model', async ({ page, shot }) => {
+test('set a provider up, test it, find a model', async ({ page, shot, watched }) => {
+  // What the server refuses browsers write to their consoles: the address, and what a wrong key may spend.
+  watched.expect(/422 .*save_provider/, /503 .*provider_quota/);
   await open(page, '/settings');
   await page.getByRole('button', { name: 'Add provider' }).click();
   const form = page.getByRole('dialog', { name: 'Add provider' });
@@ -62,7 +64,7 @@ test('set a provider up, test it, find a model', async ({ page, shot }) => {
   await shot('wrong-key');
   await row.getByRole('button', { name: 'Edit' }).click();
   const edit = page.getByRole('dialog').filter({ visible: true });
-  await edit.getByLabel('Key').fill(KEY);
+  await edit.getByLabel('Key', { exact: true }).fill(KEY);
   await edit.getByRole('button', { name: 'Save' }).click();
   await expect(edit).toBeHidden();
   await row.getByRole('button', { name: 'Test' }).click();

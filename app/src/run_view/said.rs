@@ -3,6 +3,7 @@
 use domain::{
     graph::{Drawing, DrawnNode},
     id::TaskName,
+    money::MicroUsd,
     run::{Run, SkipReason, Task, TaskState, Tokens},
     time::Timestamp,
 };
@@ -187,6 +188,8 @@ pub fn cost(run: &Run) -> String {
         .any(|attempt| attempt.records().next().is_some());
     match run.cost() {
         Some(cost) => words::money(cost),
+        // Every answer was played back: nobody was called.
+        None if answered && run.totals.calls == 0 => words::money(MicroUsd(0)),
         None if answered => "unknown".to_owned(),
         None => "none yet".to_owned(),
     }

@@ -188,12 +188,15 @@ impl ProviderDesk {
             .map(|key| self.vault.seal(key.expose(), place(&name, version)))
             .transpose()
             .map_err(|error| Refused::Store(StoreError::Broken(error.to_string())))?;
+        // What was said of an address holds for as long as it is the same.
+        let said_before = row.is_some_and(|row| same_place && row.private_ok);
+        let private_ok = wish.private || said_before;
         let row = StoredProvider {
             name: name.clone(),
             kind: kind_name(wish.kind).to_owned(),
             base_url,
             default_model,
-            private_ok: wish.private,
+            private_ok,
             version,
             sealed_key,
         };
