@@ -1,6 +1,6 @@
 // Steps that wait for a person, do the same for each item, or stand inside of others.
 import { expect, test } from '../support/journey.ts';
-import { CanvasPage, RunPage, open } from '../support/pages.ts';
+import { CanvasPage, RunPage, isLive, open } from '../support/pages.ts';
 import type { WorkflowFile } from '../support/server.ts';
 
 /// A draft that a person has to agree to before it goes out.
@@ -70,6 +70,7 @@ test('an approval in the page lets the run go on', async ({ page, server, shot }
 
   // Who and when are stored: they are there after a reload too.
   await page.reload();
+  await isLive(page);
   await expect(answer).toContainText(/Approved by \S+/);
   await page.keyboard.press('Escape');
   await expect(run.panel()).toContainText('sent: Hello, world (Looks good.)');

@@ -115,7 +115,7 @@ pub fn PreferencesField(
     view! {
         <div class="preferences">
             {choice(Some(id), "Servers are tried", "sort", &SORT)}
-            {choice(None, "Prompts may be kept", "data_collection", &COLLECTION)}
+            {choice(None, "What is sent may be kept", "data_collection", &COLLECTION)}
             <div class="preferences-prices">
                 {price("At most $ per million read", "prompt")}
                 {price("At most $ per million written", "completion")}
