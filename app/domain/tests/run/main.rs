@@ -9,6 +9,7 @@ mod kinds;
 mod mail;
 mod money;
 mod properties;
+mod replay;
 mod speed;
 mod stage;
 mod stories;
