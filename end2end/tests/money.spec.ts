@@ -69,6 +69,7 @@ test('set a provider up, test it, find a model', async ({ page, shot, watched })
   await expect(edit).toBeHidden();
   await row.getByRole('button', { name: 'Test' }).click();
   await expect(row.getByText(/Works: 4 models/)).toBeVisible();
+  await open(page, '/settings');
   await expect(row.getByText('$0.80 of $10.00 left')).toBeVisible();
   await expect(row.getByText('runs out')).toBeVisible();
   expect(await page.content()).not.toContain(KEY);
