@@ -339,6 +339,3 @@ impl LateCosts {
         live_run(store, run, graph).await.map(Some)
     }
 }
-
-#[cfg(test)]
-mod tests;
