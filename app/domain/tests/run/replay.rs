@@ -170,10 +170,48 @@ fn a_person_may_let_it_fail_and_is_asked_again_when_it_is_taken_up() {
     let command = Command::RetryRun(Box::new(retry));
     stage.take(by("ann", command)).expect("it can be taken up");
     let again = at_work(&mut stage);
+    let how = again.replay.as_ref().map(|replay| replay.on_change);
+    assert_eq!(how, Some(OnChange::Ask));
+    // What was said to the question before is no answer to this one.
+    ask(&mut stage, &again);
+    stage.play_timers();
+    assert!(waits(&stage) && stage.started.is_empty());
+    say(&mut stage, "live").expect("it asks");
+    let again = at_work(&mut stage);
     assert_eq!(
         again.replay.map(|replay| replay.on_change),
-        Some(OnChange::Ask)
+        Some(OnChange::Live)
     );
+}
+
+#[test]
+fn what_is_played_back_takes_no_room_from_calls_behind_it() {
+    let mut stage = begin("a; b; a > b", OnChange::Live);
+    let budget = domain::budget::Budget {
+        tokens: Some(20),
+        ..domain::budget::Budget::default()
+    };
+    let run = stage.run;
+    let command = Command::SetRunBudget { run, budget };
+    stage
+        .take(by("ann", command))
+        .expect("a limit can be raised");
+    let spec = at_work(&mut stage);
+    // Fifteen tokens were taken when it was recorded; none are now.
+    play_back(&mut stage, &spec, "said");
+    let next = at_work(&mut stage);
+    let call = Outcome::TurnStarted {
+        key: next.key,
+        turn: 1,
+        model: "rehearsal:default".into(),
+        simulated: true,
+        quote: domain::budget::Quote {
+            tokens: 20,
+            ..domain::budget::Quote::default()
+        },
+        prompt: "f2".into(),
+    };
+    stage.take(Input::Outcome(call)).expect("there is room");
 }
 
 #[test]
