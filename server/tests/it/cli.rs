@@ -239,3 +239,148 @@ fn a_backup_is_a_whole_database_and_overwrites_nothing() {
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("BAD   data"), "{out}");
 }
+
+/// A workflow of two agents, the second of which reads the first, recorded.
+fn recorded(shell: &Shell) -> (PathBuf, PathBuf, Value) {
+    let file = shell.file("two.json", &two_agents("Plan a day."));
+    let tape = shell.directory.path().join("tape.json");
+    let arguments = ["run", path(&file), "--json", "--record", path(&tape)];
+    let (code, out, error) = said(&shell.troupe(&arguments));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(error.contains("Answers recorded in"), "{error}");
+    (
+        file,
+        tape,
+        serde_json::from_str(&out).expect("one JSON object"),
+    )
+}
+
+fn two_agents(prompt: &str) -> String {
+    flow(
+        json!([
+            { "id": "plan", "kind": "agent", "prompt": prompt, "model": "openrouter:acme/m", "models": ["rehearsal:default"] },
+            { "id": "build", "kind": "agent", "prompt": "Build {{ nodes.plan.output }}" },
+            { "id": "out", "kind": "output", "value": "{{ nodes.build.output }}" }
+        ]),
+        json!([{ "from": "plan", "to": "build" }, { "from": "build", "to": "out" }]),
+    )
+}
+
+fn path(file: &std::path::Path) -> &str {
+    file.to_str().expect("a path")
+}
+
+#[test]
+fn run_plays_a_recording_back_without_a_call() {
+    let shell = Shell::new();
+    let (file, tape, first) = recorded(&shell);
+    let mut recording: Value =
+        serde_json::from_str(&std::fs::read_to_string(&tape).expect("a file")).expect("JSON");
+    assert_eq!(recording["calls"].as_array().map(Vec::len), Some(2));
+    // Two runs of the same ask the same.
+    let again = shell.directory.path().join("again.json");
+    let (code, _, error) = said(&shell.troupe(&["run", path(&file), "--record", path(&again)]));
+    assert_eq!(code, Some(0), "{error}");
+    let twin: Value =
+        serde_json::from_str(&std::fs::read_to_string(&again).expect("a file")).expect("JSON");
+    for at in [0, 1] {
+        assert_eq!(
+            recording["calls"][at]["prompt"],
+            twin["calls"][at]["prompt"]
+        );
+    }
+    let play = ["run", path(&file), "--json", "--replay", path(&tape)];
+    let (code, out, error) = said(&shell.troupe(&play));
+    assert_eq!(code, Some(0), "{error}");
+    let report: Value = serde_json::from_str(&out).expect("one JSON object");
+    assert_eq!(report["output"], first["output"]);
+    assert_eq!(
+        (&report["calls"], &report["replayed"]),
+        (&json!(0), &json!(2))
+    );
+    assert_eq!(report["cost_usd"], json!(null));
+
+    // What is said comes from the file.
+    let build = if recording["calls"][0]["task"] == "build" {
+        0
+    } else {
+        1
+    };
+    recording["calls"][build]["answer"]["text"] = json!("Built by hand.");
+    let edited = shell.file("edited.json", &recording.to_string());
+    let (code, out, error) = said(&shell.troupe(&["run", path(&file), "--replay", path(&edited)]));
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "Built by hand.\n"),
+        "{error}"
+    );
+    assert!(
+        error.contains("Answers played back: 2. Model calls made: 0."),
+        "{error}"
+    );
+}
+
+#[test]
+fn run_says_which_prompt_changed_and_does_what_was_chosen() {
+    let shell = Shell::new();
+    let (_, tape, first) = recorded(&shell);
+    let file = shell.file("changed.json", &two_agents("Plan a night."));
+    let play = |chosen: &[&str]| {
+        let arguments = ["run", path(&file), "--json", "--replay", path(&tape)];
+        let (code, out, error) = said(&shell.troupe(&[&arguments, chosen].concat()));
+        let report: Value = serde_json::from_str(&out).unwrap_or_default();
+        (code, report, error)
+    };
+    // Nobody sits here, so it is not asked.
+    for chosen in [[].as_slice(), &["--on-change", "fail"]] {
+        let (code, report, error) = play(chosen);
+        assert_eq!(code, Some(1), "{error}");
+        assert_eq!(report["error"]["code"], "prompt_changed");
+        assert_eq!(report["error"]["task"], "plan");
+        let message = report["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains("The prompt of `plan`"), "{message}");
+        assert_eq!(
+            (&report["calls"], &report["replayed"]),
+            (&json!(0), &json!(0))
+        );
+    }
+    let (code, report, error) = play(&["--on-change", "replay"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!(report["output"], first["output"]);
+    assert_eq!(
+        (&report["calls"], &report["replayed"]),
+        (&json!(0), &json!(2))
+    );
+    let (code, report, error) = play(&["--on-change", "live"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(report["calls"].as_u64() >= Some(1), "{report}");
+    let (code, _, error) = play(&["--on-change", "ask"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("needs a terminal"), "{error}");
+}
+
+#[test]
+fn run_refuses_what_is_no_recording_of_its_workflow() {
+    let shell = Shell::new();
+    let (file, tape, _) = recorded(&shell);
+    let other = shell.file(
+        "other.json",
+        &flow(
+            json!([{ "id": "x", "kind": "agent", "prompt": "Hi" }]),
+            json!([]),
+        ),
+    );
+    let newer = shell.file("newer.json", r#"{"troupe_recording":9}"#);
+    let missing = shell.directory.path().join("missing.json");
+    for (flow, recording, says) in [
+        (&other, &tape, "of another workflow"),
+        (&file, &newer, "version 9"),
+        (&file, &file, "no recording of a run"),
+        (&file, &missing, "cannot be read"),
+    ] {
+        let (code, _, error) =
+            said(&shell.troupe(&["run", path(flow), "--replay", path(recording)]));
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(says), "{error}");
+    }
+}
