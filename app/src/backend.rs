@@ -11,6 +11,7 @@ use domain::{
     frame::{Delta, EventFrame},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
+    quota::Quota,
     retention::Retention,
     run::recording::Recording,
 };
@@ -20,7 +21,7 @@ use crate::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, BudgetState,
         Catalogue, EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck,
-        ProviderForm, ProviderInfo, Quota, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
+        ProviderForm, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
         Saved, SetBudget, SetRunBudget, StartRun, Storage, UsageOverview, UsageQuery, UsageRange,
         UsageRow, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },

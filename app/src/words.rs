@@ -1,7 +1,11 @@
 //! Numbers as people read them: money, durations, moments, sizes. Pure; the same text on both sides,
 //! so that a page hydrates as it was rendered.
 
-use domain::{money::MicroUsd, time::Timestamp};
+use domain::{
+    money::MicroUsd,
+    quota::{Allowance, AllowanceOf, Quota},
+    time::Timestamp,
+};
 
 /// Money with as many digits as matter: `$0.0042`, `$0.42`, `$12.30`, `$0`.
 pub fn money(amount: MicroUsd) -> String {
@@ -54,6 +58,43 @@ pub fn elapsed(ms: u64) -> String {
         seconds @ 0..60 => format!("{seconds} s"),
         60.. => duration(ms),
     }
+}
+
+/// What a key has left, one thing after the other; `None` where its provider does not say.
+pub fn quota_left(quota: &Quota, now: Timestamp) -> Option<String> {
+    let resets = match &quota.resets {
+        Some(word) => format!(", begins anew {word}"),
+        None => String::new(),
+    };
+    let money = match (quota.remaining_usd, quota.limit_usd) {
+        (Some(remaining), Some(limit)) => Some(format!(
+            "{} of {} left{resets}",
+            exact_money(remaining),
+            exact_money(limit)
+        )),
+        (Some(remaining), None) => Some(format!("{} left{resets}", exact_money(remaining))),
+        (None, _) => quota
+            .used_usd
+            .map(|used| format!("{} spent, no limit", exact_money(used))),
+    };
+    let allowances = quota.allowances.iter().map(|it| allowance_left(it, now));
+    let all: Vec<String> = money.into_iter().chain(allowances).collect();
+    (!all.is_empty()).then(|| all.join(" · "))
+}
+
+fn allowance_left(allowance: &Allowance, now: Timestamp) -> String {
+    let of = match allowance.of {
+        AllowanceOf::Requests => "calls",
+        AllowanceOf::Tokens => "tokens",
+        AllowanceOf::FreeRequests => "calls of free models",
+    };
+    let again = match allowance.resets_at {
+        Some(at) if at > now => format!(", all again in {}", elapsed(at.ms_since(now))),
+        Some(_) => ", all again now".to_owned(),
+        None => String::new(),
+    };
+    let (left, limit) = (count(allowance.remaining), count(allowance.limit));
+    format!("{left} of {limit} {of} left{again}")
 }
 
 /// A moment seen from `now`: `now`, `12 s ago`, `5 min ago`, `3 h ago`, `yesterday`, `12 d ago`, then the date.
@@ -206,5 +247,43 @@ mod tests {
             [short("a  b\nc", 10), short("abcdefgh", 5)],
             &expect!["a b c · abcd…"],
         );
+    }
+
+    #[test]
+    fn what_a_key_has_left_is_said_as_far_as_it_is_known() {
+        let quota = |remaining: Option<u64>, limit: Option<u64>| Quota {
+            limit_usd: limit.map(MicroUsd),
+            remaining_usd: remaining.map(MicroUsd),
+            used_usd: Some(MicroUsd(20_000)),
+            ..Quota::default()
+        };
+        let now = Timestamp(0);
+        let said = |quota: &Quota| quota_left(quota, now).unwrap_or_default();
+        let limited = quota(Some(9_500_000), Some(10_000_000));
+        assert_eq!(said(&limited), "$9.50 of $10.00 left");
+        assert_eq!(said(&quota(None, None)), "$0.02 spent, no limit");
+        let monthly = Quota {
+            resets: Some("monthly".into()),
+            ..quota(Some(5), None)
+        };
+        assert_eq!(said(&monthly), "$0.000005 left, begins anew monthly");
+        let allowance = |of, remaining, resets_at| Allowance {
+            of,
+            limit: 10_000,
+            remaining,
+            resets_at,
+        };
+        let allowed = Quota {
+            allowances: vec![
+                allowance(AllowanceOf::Requests, 9_999, Some(Timestamp(360_000))),
+                allowance(AllowanceOf::Tokens, 12, None),
+            ],
+            ..Quota::default()
+        };
+        assert_eq!(
+            said(&allowed),
+            "9,999 of 10,000 calls left, all again in 6 min 00 s · 12 of 10,000 tokens left"
+        );
+        assert_eq!(quota_left(&Quota::default(), now), None);
     }
 }

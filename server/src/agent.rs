@@ -47,11 +47,8 @@ pub trait Desk: Send + Sync {
     /// Shows a piece of text that is being written. May be lost; never waits.
     fn show(&self, delta: Delta);
 
-    /// A call began that may be charged. Never waits.
-    fn call_began(&self, call: OpenCall);
-
-    /// A call is over, however it ended; `known` says whether its cost is stored. Never waits.
-    fn call_over(&self, generation_id: &str, known: bool);
+    /// A call is over that may be charged, and nobody said what it cost. Never waits.
+    fn call_over(&self, call: OpenCall);
 }
 
 /// The attempt was ended from outside: the agent lays down its work and says nothing more.

@@ -18,7 +18,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use app::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, BudgetState, Catalogue, EventQuery,
-        FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        FoundServer, GivenAnswer, Overview, Page, ProviderCheck, ProviderForm, ProviderInfo,
         RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved, SetBudget, SetRunBudget,
         StartRun, Storage, UsageOverview, UsageQuery, UsageRange, UsageRow, VersionInfo,
         WorkflowDetail, WorkflowQuery, WorkflowSummary,
@@ -33,6 +33,7 @@ use domain::{
     frame::{Delta, EventFrame, Metrics},
     graph::Drawing,
     id::{AgentId, RunId, WorkflowId},
+    quota::Quota,
     retention::Retention,
     run::{
         decide::Control,

@@ -10,6 +10,7 @@ pub mod kernel;
 pub mod late_costs;
 pub mod metrics;
 pub mod open_turns;
+pub mod quotas;
 pub mod recordings;
 pub mod recovery;
 pub mod rows;

@@ -23,7 +23,10 @@ pub mod scripted;
 mod sse;
 mod wire;
 
-pub use domain::run::{CostIs, FinishReason, ToolCall};
+pub use domain::{
+    quota::Quota,
+    run::{CostIs, FinishReason, ToolCall},
+};
 use domain::{graph::Preferences, money::MicroUsd};
 use futures::{
     FutureExt, StreamExt,
@@ -56,7 +59,7 @@ pub trait Llm: Send + Sync {
     /// Whether a call would get through: reachable, and the key accepted. Costs nothing.
     fn check(&self) -> BoxFuture<'static, Result<(), LlmError>>;
 
-    /// What the key may still spend, as far as the provider tells.
+    /// What the key may still spend, as far as the provider tells. Costs nothing.
     fn quota(&self) -> BoxFuture<'static, Result<Quota, LlmError>> {
         Box::pin(async { Ok(Quota::default()) })
     }
@@ -255,19 +258,6 @@ pub struct ModelInfo {
     pub tools: Option<bool>,
     /// Whether it can be held to a JSON Schema. `None`: the provider does not say.
     pub json_schema: Option<bool>,
-}
-
-/// What a key may spend. `None`: the provider does not say, or there is no limit.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Quota {
-    /// All that it may spend.
-    pub limit_usd: Option<MicroUsd>,
-    /// What is left of that.
-    pub remaining_usd: Option<MicroUsd>,
-    /// What it has spent.
-    pub used_usd: Option<MicroUsd>,
-    /// `daily`, `weekly` or `monthly`, where the limit begins anew.
-    pub resets: Option<String>,
 }
 
 /// What people may know about a provider. Holds no key and no password.

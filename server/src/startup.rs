@@ -35,6 +35,7 @@ use crate::{
         late_costs::{self, late_costs},
         metrics::{self, Gauges, Streamed},
         open_turns::OpenTurns,
+        quotas::{self, LowQuotas},
         recordings::StoredRecordings,
         recovery::{Marker, recover, trust},
         upkeep,
@@ -274,12 +275,28 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         },
     ));
 
+    let (low, low_quotas) = watch::channel(LowQuotas::new());
+    if matches!(settings.data, Data::Directory(_)) {
+        let log = kernel.clone();
+        tracker.spawn(quotas::watch(
+            Arc::clone(&providers),
+            Arc::clone(&clock),
+            low,
+            shutdown.child_token(),
+            async move |event| {
+                // Refused only when the server goes down.
+                let _written = log.submit(Input::System(event)).await;
+            },
+        ));
+    }
+
     let (latest, metrics) = watch::channel(Metrics::default());
     let sources = metrics::Sources {
         gauges: gauges_seen,
         streamed,
         sockets: Arc::clone(&sockets),
         health: health.clone(),
+        low_quotas,
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
     };

@@ -163,6 +163,12 @@ pub enum AgentEvent {
         /// What it cost.
         cost_usd: Option<MicroUsd>,
     },
+    /// It turned out later what a call cost, of an attempt that is over.
+    #[serde(rename = "agent.charged")]
+    Charged {
+        /// What.
+        cost_usd: MicroUsd,
+    },
     /// A message to it: it waits in its mailbox.
     #[serde(rename = "message.sent")]
     Message(Message),
@@ -298,6 +304,7 @@ impl Agent {
             | AgentEvent::Freed { .. }
             | AgentEvent::Message(_)
             | AgentEvent::Read { .. }
+            | AgentEvent::Charged { .. }
             | AgentEvent::Paused { .. }
             | AgentEvent::Resumed { .. }
             | AgentEvent::Error { .. }
@@ -352,7 +359,10 @@ impl Agent {
     pub fn next(&self, event: &AgentEvent) -> Result<AgentState, IllegalMove> {
         let from = self.state.phase();
         let stays = match event {
-            AgentEvent::Message(_) | AgentEvent::Read { .. } | AgentEvent::Freed { .. } => {
+            AgentEvent::Message(_)
+            | AgentEvent::Read { .. }
+            | AgentEvent::Freed { .. }
+            | AgentEvent::Charged { .. } => {
                 from != Phase::Terminated
             }
             AgentEvent::Working { .. } => self.room() > 0 && from == Phase::Working,
@@ -394,7 +404,10 @@ impl Agent {
             }
             (AgentEvent::Working { on }, _) => AgentState::Working { on: on.clone() },
             (
-                AgentEvent::Freed { .. } | AgentEvent::Message(_) | AgentEvent::Read { .. },
+                AgentEvent::Freed { .. }
+                | AgentEvent::Charged { .. }
+                | AgentEvent::Message(_)
+                | AgentEvent::Read { .. },
                 state,
             ) => state.clone(),
             (AgentEvent::Paused { .. }, state) => AgentState::Paused {
@@ -435,6 +448,10 @@ impl Agent {
                 self.let_go(on);
                 self.attempts_done += 1;
                 self.cost_usd = self.cost_usd + cost_usd.unwrap_or_default();
+                return Ok(());
+            }
+            AgentEvent::Charged { cost_usd } => {
+                self.cost_usd = self.cost_usd + *cost_usd;
                 return Ok(());
             }
             AgentEvent::Working { on } if self.state.phase() == Phase::Working => {

@@ -114,6 +114,14 @@ pub enum SystemEvent {
         /// When one call finds out whether it works again.
         until: Timestamp,
     },
+    /// What a provider's key may still spend comes to its end.
+    #[serde(rename = "provider.quota_low")]
+    QuotaLow {
+        /// Whose key.
+        provider: String,
+        /// What is left, what happens when it is gone, what to do.
+        message: String,
+    },
     /// It answers again.
     #[serde(rename = "provider.recovered")]
     ProviderRecovered {
@@ -215,6 +223,7 @@ impl Fact {
                 | TaskEvent::Assigned { .. }
                 | TaskEvent::Started { .. }
                 | TaskEvent::TurnStarted { .. }
+                | TaskEvent::TurnBegan { .. }
                 | TaskEvent::TurnCompleted { .. }
                 | TaskEvent::TurnPriced { .. }
                 | TaskEvent::ToolCalled { .. }
@@ -230,6 +239,7 @@ impl Fact {
                 | AgentEvent::Idle { .. }
                 | AgentEvent::Working { .. }
                 | AgentEvent::Freed { .. }
+                | AgentEvent::Charged { .. }
                 | AgentEvent::Message(_)
                 | AgentEvent::Read { .. }
                 | AgentEvent::Paused { .. }
@@ -238,9 +248,9 @@ impl Fact {
             },
             Fact::System(event) => match event {
                 SystemEvent::Degraded { .. } => EventSeverity::Error,
-                SystemEvent::ProviderUnhealthy { .. } | SystemEvent::BudgetWarned(_) => {
-                    EventSeverity::Warning
-                }
+                SystemEvent::ProviderUnhealthy { .. }
+                | SystemEvent::QuotaLow { .. }
+                | SystemEvent::BudgetWarned(_) => EventSeverity::Warning,
                 SystemEvent::Started { .. }
                 | SystemEvent::BudgetSet { .. }
                 | SystemEvent::Recovered { .. }

@@ -142,6 +142,9 @@ pub struct Metrics {
     /// Models that failed so often that nobody calls them for a while.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unhealthy: Vec<Unhealthy>,
+    /// Keys that have little left to spend, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub low_quotas: Vec<String>,
 }
 
 /// A model that is out of order.

@@ -22,6 +22,7 @@ pub mod id;
 pub mod kind;
 pub mod message;
 pub mod money;
+pub mod quota;
 pub mod retention;
 pub mod retry;
 pub mod run;

@@ -41,6 +41,7 @@ pub fn of_fact(fact: &Fact) -> String {
             | AgentEvent::Idle { .. }
             | AgentEvent::Working { .. }
             | AgentEvent::Freed { .. }
+            | AgentEvent::Charged { .. }
             | AgentEvent::Paused { .. }
             | AgentEvent::Resumed { .. }
             | AgentEvent::Error { .. }

@@ -29,7 +29,7 @@ pub use self::{
         UsageRow, UsageSums,
     },
     providers::{
-        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo,
         WrittenKey,
     },
     storage::{CleanEnd, CleanStep, Cleaned, Cleaning, Storage, TableSpace, WorkflowSpace},
@@ -298,7 +298,8 @@ pub struct PersonWait {
     pub task: TaskName,
     /// What people call the step.
     pub title: String,
-    /// `waiting` for an approval, `unknown` for an end that nobody knows, `budget` for a limit that a
+    /// `waiting` for an approval, or for what becomes of a prompt that is another one than was recorded;
+    /// `unknown` for an end that nobody knows; `budget` for a limit that a
     /// call could pass (one task stands for all of its run).
     pub status: String,
     /// What is asked; `None` for an unknown end.

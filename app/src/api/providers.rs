@@ -1,11 +1,12 @@
 //! Providers and their models.
 
+use domain::quota::Quota;
 use leptos::{prelude::*, server_fn::codec::Json};
 
 #[cfg(feature = "ssr")]
 use crate::{api::answer, backend::backend};
 use crate::{
-    api::dto::{Catalogue, FoundServer, ProviderCheck, ProviderForm, Quota},
+    api::dto::{Catalogue, FoundServer, ProviderCheck, ProviderForm},
     error::ApiError,
 };
 

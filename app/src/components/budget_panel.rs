@@ -31,6 +31,7 @@ pub fn is_about_money(event: &Event) -> bool {
             SystemEvent::BudgetSet { .. } => true,
             SystemEvent::Started { .. }
             | SystemEvent::Degraded { .. }
+            | SystemEvent::QuotaLow { .. }
             | SystemEvent::Recovered { .. }
             | SystemEvent::ProviderUnhealthy { .. }
             | SystemEvent::ProviderRecovered { .. }

@@ -116,6 +116,10 @@ fn say_task(task: &str, event: &TaskEvent) -> String {
                 words::duration(record.duration_ms)
             ),
         },
+        TaskEvent::TurnBegan { model, .. } => format!("{model} begins to answer {task}"),
+        TaskEvent::TurnFailed { failure, .. } if failure.is_cut() => {
+            format!("a call of {task} to {} was stopped", failure.model)
+        }
         TaskEvent::TurnFailed { failure, .. } => format!(
             "{task} got no answer from {}: {}",
             failure.model,
@@ -225,6 +229,9 @@ fn say_agent(event: &AgentEvent, who: &str) -> String {
         AgentEvent::Idle { .. } => format!("{who} is idle"),
         AgentEvent::Working { on } => format!("{who} works on {}", on.task),
         AgentEvent::Freed { on, .. } => format!("{who} is done with {}", on.task),
+        AgentEvent::Charged { cost_usd } => {
+            format!("a call of {who} from before cost ${cost_usd}")
+        }
         AgentEvent::Message(message) => say_message(message, who),
         AgentEvent::Read { count, on, .. } => format!(
             "{who} reads {} at {}",
@@ -282,6 +289,7 @@ fn say_system(event: &SystemEvent) -> String {
         SystemEvent::ProviderRecovered { provider, model } => {
             format!("{provider}:{model} answers again")
         }
+        SystemEvent::QuotaLow { message, .. } => message.clone(),
         SystemEvent::BudgetSet { scope, budget, by } => {
             money_line::set(&scope.words(), budget.as_ref(), by)
         }

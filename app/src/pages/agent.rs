@@ -46,6 +46,7 @@ fn is_mail(event: &Event, wanted: Option<AgentId>) -> bool {
         | AgentEvent::Idle { .. }
         | AgentEvent::Working { .. }
         | AgentEvent::Freed { .. }
+        | AgentEvent::Charged { .. }
         | AgentEvent::Read { .. }
         | AgentEvent::Paused { .. }
         | AgentEvent::Resumed { .. }

@@ -35,6 +35,7 @@ fn is_relevant(event: &Event) -> bool {
         Fact::Run { .. } | Fact::Agent { .. } => true,
         Fact::Task { event, .. } => match event {
             TaskEvent::TurnStarted { .. }
+            | TaskEvent::TurnBegan { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
             | TaskEvent::TurnFailed { .. } => false,
@@ -82,6 +83,7 @@ fn Room(overview: Signal<Overview>, starter: Starter) -> impl IntoView {
             <FigureRow overview/>
             <Waiting overview/>
             <OutOfOrder overview/>
+            <RunningLow overview/>
             <div class="room-columns">
                 <Runs overview starter/>
                 <Troupe overview/>
@@ -189,6 +191,35 @@ fn OutOfOrder(overview: Signal<Overview>) -> impl IntoView {
         newest.unwrap_or_else(|| overview.read().metrics.unhealthy.clone())
     });
     view! { <UnhealthyModels models now=live.now/> }
+}
+
+/// Keys that have little left to spend.
+#[component]
+fn RunningLow(overview: Signal<Overview>) -> impl IntoView {
+    let live = use_live();
+    let quotas = Memo::new(move |_| {
+        let newest = live.metrics.get().map(|metrics| metrics.low_quotas);
+        newest.unwrap_or_else(|| overview.read().metrics.low_quotas.clone())
+    });
+    let line = |message: String| {
+        view! {
+            <li class="row" data-status="warning">
+                <StatusGlyph status="warning" plain=true/>
+                <p class="row-main">{message}</p>
+            </li>
+        }
+    };
+    view! {
+        <Show when=move || !quotas.read().is_empty()>
+            <section class="panel" aria-labelledby="low-quotas">
+                <header class="panel-head">
+                    <h2 id="low-quotas">"Keys that run out"</h2>
+                    <A href="/settings" attr:class="link-quiet">"Settings"</A>
+                </header>
+                <ul class="rows">{move || quotas.get().into_iter().map(line).collect_view()}</ul>
+            </section>
+        </Show>
+    }
 }
 
 #[component]

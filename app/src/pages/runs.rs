@@ -45,6 +45,7 @@ fn is_relevant(event: &Event) -> bool {
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::TurnStarted { .. }
+            | TaskEvent::TurnBegan { .. }
             | TaskEvent::TurnCompleted { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }

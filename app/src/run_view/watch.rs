@@ -285,6 +285,8 @@ impl Watch {
                 };
                 self.streams.update_value(|streams| streams.cut(&key));
             }
+            // What was said so far stands until the call that a crash cut is made again.
+            TaskEvent::TurnFailed { failure, .. } if failure.is_cut() => {}
             TaskEvent::TurnCompleted { attempt, turn, .. }
             | TaskEvent::TurnFailed { attempt, turn, .. } => {
                 let key = TurnKey {
@@ -301,6 +303,7 @@ impl Watch {
             | TaskEvent::Unknown { .. }
             | TaskEvent::Started { .. }
             | TaskEvent::TurnStarted { .. }
+            | TaskEvent::TurnBegan { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
             | TaskEvent::Retrying { .. }

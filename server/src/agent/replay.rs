@@ -66,11 +66,13 @@ impl Work<'_> {
             simulated: call.simulated,
             reserved: None,
             started_at: Timestamp::default(),
+            began: None,
             done: Some(record),
             tools: Vec::new(),
             messages,
             failures: Vec::new(),
             late: Vec::new(),
+            unpriced: Vec::new(),
         });
         Ok(true)
     }

@@ -421,11 +421,13 @@ async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
         simulated: false,
         reserved: None,
         started_at: domain::time::Timestamp(0),
+        began: None,
         done: None,
         tools: Vec::new(),
         messages: vec![message("first")],
         failures: Vec::new(),
         late: Vec::new(),
+        unpriced: Vec::new(),
     };
     let resumed = AttemptSpec {
         turns: vec![cut],

@@ -71,36 +71,55 @@ struct Answered<'a> {
 /// A call that may be charged. However it ends, its cost is looked for unless it is stored.
 struct Charged<'a> {
     context: &'a AttemptContext,
-    generation_id: String,
-    known: bool,
+    call: Option<OpenCall>,
 }
 
 impl<'a> Charged<'a> {
-    fn begin(work: &Work<'a>, asked: &Resolved, turn: u32, generation_id: String) -> Self {
-        work.context.desk.call_began(OpenCall {
-            generation_id: generation_id.clone(),
-            provider: asked.provider.clone(),
-            model: asked.model.clone(),
-            key: work.spec.key.clone(),
+    /// Returns once the log knows of it, so that neither a stop nor a crash forgets what it costs.
+    async fn begin(
+        work: &Work<'a>,
+        asked: &Resolved,
+        turn: u32,
+        generation_id: String,
+    ) -> Result<Self, Over> {
+        let AttemptContext { desk, clock, .. } = work.context;
+        let key = &work.spec.key;
+        let began = Outcome::CallBegan {
+            key: key.clone(),
             turn,
-            began_at: work.context.clock.now(),
-        });
-        Self {
+            generation_id: generation_id.clone(),
+            model: name_of(asked),
+        };
+        let charged = Self {
             context: work.context,
-            generation_id,
-            known: false,
-        }
+            call: Some(OpenCall {
+                generation_id,
+                provider: asked.provider.clone(),
+                model: asked.model.clone(),
+                key: key.clone(),
+                turn,
+                began_at: clock.now(),
+            }),
+        };
+        desk.report(began).await?;
+        Ok(charged)
     }
 
-    fn close(mut self, known: bool) {
-        self.known = known;
+    fn generation_id(&self) -> Option<String> {
+        self.call.as_ref().map(|call| call.generation_id.clone())
+    }
+
+    /// Its cost is stored.
+    fn settled(mut self) {
+        self.call = None;
     }
 }
 
 impl Drop for Charged<'_> {
     fn drop(&mut self) {
-        let desk = &self.context.desk;
-        desk.call_over(&self.generation_id, self.known);
+        if let Some(call) = self.call.take() {
+            self.context.desk.call_over(call);
+        }
     }
 }
 
@@ -350,8 +369,8 @@ impl<'a> Work<'a> {
             record: Box::new(record.clone()),
         };
         self.context.desk.report(completed).await?;
-        if let Some(charged) = charged {
-            charged.close(record.cost_usd.is_some());
+        if let Some(charged) = charged.filter(|_| record.cost_usd.is_some()) {
+            charged.settled();
         }
         self.turns.push(Turn {
             number,
@@ -360,11 +379,13 @@ impl<'a> Work<'a> {
             reserved: None,
             // Only the log knows the moment, and nobody here asks for it.
             started_at: Timestamp::default(),
+            began: None,
             done: Some(record),
             tools: Vec::new(),
             messages,
             failures,
             late: Vec::new(),
+            unpriced: Vec::new(),
         });
         Ok(())
     }
@@ -478,7 +499,8 @@ impl<'a> Work<'a> {
                     }
                 }
                 Some(Ok(Chunk::Began(generation_id))) => {
-                    charged = Some(Charged::begin(self, asked, turn, generation_id));
+                    let began = Charged::begin(self, asked, turn, generation_id).await;
+                    charged = Some(began.map_err(|Over| NoAnswer::Over)?);
                 }
                 Some(Ok(Chunk::Reasoning(_))) => {}
                 Some(Ok(Chunk::Raw(said))) => raw = Some(said),
@@ -495,7 +517,7 @@ impl<'a> Work<'a> {
                 Some(Err(error)) => {
                     return Err(NoAnswer::Failed {
                         error,
-                        generation_id: charged.map(|call| call.generation_id.clone()),
+                        generation_id: charged.and_then(|call| call.generation_id()),
                         raw,
                     });
                 }
@@ -508,7 +530,7 @@ impl<'a> Work<'a> {
                     };
                     return Err(NoAnswer::Failed {
                         error,
-                        generation_id: charged.map(|call| call.generation_id.clone()),
+                        generation_id: charged.and_then(|call| call.generation_id()),
                         raw,
                     });
                 }

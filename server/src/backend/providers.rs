@@ -2,11 +2,12 @@
 
 use app::{
     api::dto::{
-        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, Quota,
+        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo,
         WrittenKey,
     },
     error::{ApiError, ErrorKind},
 };
+use domain::quota::Quota;
 use tokio::time::Instant;
 
 use super::{Product, broken};
@@ -114,20 +115,8 @@ impl Product {
     pub(super) async fn quota_of(&self, name: &str) -> Result<Quota, ApiError> {
         let llm = self.providers.get(name);
         let llm = llm.ok_or_else(|| ApiError::not_found("provider"))?;
-        let quota = llm.quota().await.map_err(|error| {
+        llm.quota().await.map_err(|error| {
             ApiError::new(ErrorKind::Unavailable, error.code(), error.to_string())
-        })?;
-        let crate::llm::Quota {
-            limit_usd,
-            remaining_usd,
-            used_usd,
-            resets,
-        } = quota;
-        Ok(Quota {
-            limit_usd,
-            remaining_usd,
-            used_usd,
-            resets,
         })
     }
 

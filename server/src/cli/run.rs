@@ -288,6 +288,7 @@ fn asks(event: &TaskEvent) -> bool {
         | TaskEvent::TurnStarted { .. }
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
+        | TaskEvent::TurnBegan { .. }
         | TaskEvent::TurnFailed { .. }
         | TaskEvent::TurnPriced { .. }
         | TaskEvent::ToolReturned { .. }
@@ -329,6 +330,7 @@ fn say(task: &str, event: &TaskEvent) {
         | TaskEvent::TurnStarted { .. }
         | TaskEvent::TurnCompleted { .. }
         | TaskEvent::ToolCalled { .. }
+        | TaskEvent::TurnBegan { .. }
         | TaskEvent::TurnFailed { .. }
         | TaskEvent::TurnPriced { .. }
         | TaskEvent::ToolReturned { .. }

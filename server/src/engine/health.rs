@@ -87,9 +87,9 @@ mod tests {
             SystemEvent::Degraded { part, message } => format!("{part}: {message}"),
             SystemEvent::Recovered { part } => format!("{part} again"),
             SystemEvent::Started { .. } => "started".to_owned(),
-            SystemEvent::ProviderUnhealthy { .. } | SystemEvent::ProviderRecovered { .. } => {
-                "of a provider".to_owned()
-            }
+            SystemEvent::ProviderUnhealthy { .. }
+            | SystemEvent::ProviderRecovered { .. }
+            | SystemEvent::QuotaLow { .. } => "of a provider".to_owned(),
             SystemEvent::BudgetSet { .. } | SystemEvent::BudgetWarned(_) => "of money".to_owned(),
         }
     }

@@ -477,6 +477,7 @@ fn begins(input: &Input) -> bool {
             Outcome::AgentReady(_)
             | Outcome::AgentBroken { .. }
             | Outcome::TurnCompleted { .. }
+            | Outcome::CallBegan { .. }
             | Outcome::TurnFailed { .. }
             | Outcome::CallPriced(_)
             | Outcome::PromptChanged { .. }
@@ -503,6 +504,8 @@ fn answered(event: &Event) -> Option<(RunId, TaskName)> {
         return None;
     };
     match event {
+        // What was said so far stands until the call that a crash cut is made again.
+        TaskEvent::TurnFailed { failure, .. } if failure.is_cut() => None,
         TaskEvent::TurnCompleted { .. }
         | TaskEvent::TurnFailed { .. }
         | TaskEvent::Retrying { .. }
@@ -517,6 +520,7 @@ fn answered(event: &Event) -> Option<(RunId, TaskName)> {
         | TaskEvent::Assigned { .. }
         | TaskEvent::Started { .. }
         | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnBegan { .. }
         | TaskEvent::TurnPriced { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::ToolReturned { .. }

@@ -1,11 +1,11 @@
 //! What calls cost that ended without a word about it: a broken stream, a stopped run, a crash. Providers
-//! keep books; this asks them, with patience, and hands in what they say. A call is noted in the store
-//! once its answer begins, so that a crash forgets none.
+//! keep books; this asks them, with patience, and hands in what they say. The log notes a call once its
+//! answer begins, so that a crash forgets none.
 //!
 //! Refused here: guessing. What no book knows stays unknown.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::Arc,
     time::Duration,
 };
@@ -53,39 +53,19 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After that many hours nobody is asked any more.
 const MOST_HOURS: u64 = 24;
 
-/// Calls that begin together are noted together.
-const GATHER: Duration = Duration::from_millis(100);
-
-/// Notes that are taken at once.
+/// Calls that are taken in at once.
 const BATCH: usize = 1_024;
 
-/// Where calls are told of that may be charged.
+/// Where calls are handed in that are over and whose cost nobody knows.
 #[derive(Clone, Default)]
-pub struct Calls(Option<mpsc::UnboundedSender<Note>>);
-
-enum Note {
-    Began(Box<OpenCall>),
-    Over { generation_id: String, known: bool },
-}
+pub struct Calls(Option<mpsc::UnboundedSender<OpenCall>>);
 
 impl Calls {
-    /// A call began.
-    pub fn began(&self, call: OpenCall) {
-        self.tell(Note::Began(Box::new(call)));
-    }
-
-    /// A call is over; `known`: its cost is stored.
-    pub fn over(&self, generation_id: &str, known: bool) {
-        self.tell(Note::Over {
-            generation_id: generation_id.to_owned(),
-            known,
-        });
-    }
-
-    fn tell(&self, note: Note) {
+    /// A call is over, and nobody said what it cost.
+    pub fn over(&self, call: OpenCall) {
         if let Some(to) = &self.0 {
             // Nobody listens any more when the server goes down; the next start looks.
-            let _down = to.send(note);
+            let _down = to.send(call);
         }
     }
 }
@@ -106,13 +86,12 @@ pub struct Means {
     pub shutdown: CancellationToken,
 }
 
-/// A pair of ends: one to tell of calls, one that looks after them.
+/// A pair of ends: one to hand calls in, one that looks after them.
 pub fn late_costs(means: Means) -> (Calls, LateCosts) {
     let (tell, told) = mpsc::unbounded_channel();
     let work = LateCosts {
         means,
         told,
-        under_way: HashMap::new(),
         due: BTreeMap::new(),
     };
     (Calls(Some(tell)), work)
@@ -121,8 +100,7 @@ pub fn late_costs(means: Means) -> (Calls, LateCosts) {
 /// Looks for costs.
 pub struct LateCosts {
     means: Means,
-    told: mpsc::UnboundedReceiver<Note>,
-    under_way: HashMap<String, OpenCall>,
+    told: mpsc::UnboundedReceiver<OpenCall>,
     due: BTreeMap<(Instant, String), Lost>,
 }
 
@@ -159,7 +137,7 @@ impl LateCosts {
             Ok(left) => left.into_iter().for_each(|call| self.lose(call)),
             Err(error) => tracing::warn!(%error, "calls without a cost cannot be read"),
         }
-        let mut notes = Vec::new();
+        let mut told = Vec::new();
         loop {
             let next = self.due.first_key_value().map(|((at, _), _)| *at);
             let moment = async {
@@ -170,12 +148,15 @@ impl LateCosts {
             };
             tokio::select! {
                 biased;
-                count = self.told.recv_many(&mut notes, BATCH) => {
+                count = self.told.recv_many(&mut told, BATCH) => {
                     if count == 0 {
                         return;
                     }
-                    self.take(&mut notes).await;
-                    tokio::time::sleep(GATHER).await;
+                    // The log knows most of them; of one that began as its run ended it knows nothing.
+                    if let Err(error) = self.means.calls.note_calls(&told).await {
+                        tracing::warn!(%error, "calls cannot be noted; a crash would lose what they cost");
+                    }
+                    told.drain(..).for_each(|call| self.lose(call));
                 }
                 () = moment => {
                     if let Some(((_, _), lost)) = self.due.pop_first() {
@@ -183,48 +164,6 @@ impl LateCosts {
                     }
                 }
             }
-        }
-    }
-
-    async fn take(&mut self, notes: &mut Vec<Note>) {
-        let (mut began, mut known) = (Vec::new(), Vec::new());
-        let mut lost = Vec::new();
-        for note in notes.drain(..) {
-            match note {
-                Note::Began(call) => {
-                    began.push((*call).clone());
-                    self.under_way.insert(call.generation_id.clone(), *call);
-                }
-                Note::Over {
-                    generation_id,
-                    known: true,
-                } => {
-                    self.under_way.remove(&generation_id);
-                    known.push(generation_id);
-                }
-                Note::Over { generation_id, .. } => {
-                    lost.extend(self.under_way.remove(&generation_id));
-                }
-            }
-        }
-        // One that is over already needs no note.
-        began.retain(|call| !known.contains(&call.generation_id));
-        self.store(&began, &known).await;
-        lost.into_iter().for_each(|call| self.lose(call));
-    }
-
-    async fn store(&self, began: &[OpenCall], known: &[String]) {
-        let calls = &self.means.calls;
-        let noted = match began {
-            [] => Ok(()),
-            began => calls.note_calls(began).await,
-        };
-        let forgotten = match known {
-            [] => Ok(()),
-            known => calls.forget_calls(known).await,
-        };
-        if let Err(error) = noted.and(forgotten) {
-            tracing::warn!(%error, "calls cannot be noted; a crash would lose what they cost");
         }
     }
 
@@ -248,7 +187,7 @@ impl LateCosts {
             }
         };
         match found {
-            Found::Settled => self.store(&[], &[call.generation_id]).await,
+            Found::Settled => self.forget(&call).await,
             Found::Later(wait) if age < MOST_HOURS * 3_600_000 => {
                 self.later(Lost { call, asked }, wait);
             }
@@ -261,15 +200,18 @@ impl LateCosts {
                     call = call.generation_id,
                     "what this call cost stays unknown"
                 );
-                self.store(&[], &[call.generation_id]).await;
+                self.forget(&call).await;
             }
         }
     }
 
-    async fn find(&self, call: &OpenCall) -> Result<Found, StoreError> {
-        if !self.means.calls.is_open(&call.generation_id).await? {
-            return Ok(Found::Settled);
+    async fn forget(&self, call: &OpenCall) {
+        if let Err(error) = self.means.calls.forget_call(&call.generation_id).await {
+            tracing::warn!(%error, "a call is not forgotten, and is asked for again after a start");
         }
+    }
+
+    async fn find(&self, call: &OpenCall) -> Result<Found, StoreError> {
         let Some(llm) = self.means.providers.get(&call.provider) else {
             return Ok(Found::Later(LOOK_AGAIN));
         };
@@ -294,7 +236,7 @@ impl LateCosts {
             completion_tokens: answer.completion_tokens,
             assumed_usd: Default::default(),
             counted: false,
-            began_at: call.began_at,
+            counted_at: call.began_at,
         };
         let priced = |ended| {
             let priced = CallPriced {

@@ -16,7 +16,7 @@ use domain::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::health::Health;
+use super::{health::Health, quotas::LowQuotas};
 use crate::{
     bus::{Bus, Payload},
     clock::Clock,
@@ -83,6 +83,8 @@ pub struct Sources {
     pub sockets: Arc<AtomicU64>,
     /// From everyone.
     pub health: Health,
+    /// From the providers.
+    pub low_quotas: watch::Receiver<LowQuotas>,
     /// For money.
     pub store: Arc<dyn Store>,
     /// For midnight.
@@ -113,6 +115,7 @@ impl Sources {
             memory_bytes: resident_bytes(),
             degraded: self.health.degraded(),
             unhealthy: gauges.unhealthy,
+            low_quotas: self.low_quotas.borrow().values().cloned().collect(),
         }
     }
 }

@@ -122,6 +122,7 @@ impl Desk for KernelDesk {
                 | Outcome::TurnStarted { .. }
                 | Outcome::PlayedBack { .. }
                 | Outcome::PromptChanged { .. }
+                | Outcome::CallBegan { .. }
                 | Outcome::TurnFailed { .. }
                 | Outcome::CallPriced(_)
                 | Outcome::ToolCalled { .. }
@@ -161,12 +162,8 @@ impl Desk for KernelDesk {
         .boxed()
     }
 
-    fn call_began(&self, call: OpenCall) {
-        self.calls.began(call);
-    }
-
-    fn call_over(&self, generation_id: &str, known: bool) {
-        self.calls.over(generation_id, known);
+    fn call_over(&self, call: OpenCall) {
+        self.calls.over(call);
     }
 
     fn show(&self, delta: Delta) {

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use domain::quota::Allowance;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use reqwest::{
     Client, RequestBuilder, Response, Url,
@@ -157,6 +158,8 @@ struct Shared {
     prices: RwLock<HashMap<String, Prices>>,
     /// When the catalogue was last asked for them.
     asked_for_prices: Mutex<Option<Instant>>,
+    /// What the headers of the last answer said of limits.
+    allowances: RwLock<Vec<Allowance>>,
 }
 
 impl OpenAi {
@@ -199,6 +202,7 @@ impl OpenAi {
             headers,
             prices: RwLock::default(),
             asked_for_prices: Mutex::default(),
+            allowances: RwLock::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -273,10 +277,16 @@ impl Llm for OpenAi {
             match shared.settings.kind {
                 ProviderKind::Openrouter => {
                     let body = shared.ask("key", MAX_ERROR_BYTES).await?;
-                    Ok(quota::read(&body))
+                    Ok(quota::read(&body, shared.settings.clock.now()))
                 }
+                // They say it in the headers of their answers.
                 ProviderKind::Openai | ProviderKind::Compatible | ProviderKind::Rehearsal => {
-                    Ok(Quota::default())
+                    let allowances = shared.allowances.read();
+                    let allowances = allowances.unwrap_or_else(PoisonError::into_inner);
+                    Ok(Quota {
+                        allowances: allowances.clone(),
+                        ..Quota::default()
+                    })
                 }
             }
         }
@@ -409,6 +419,7 @@ impl Shared {
     ) -> Result<Response, Broken> {
         let sent = deadlines.hold(&asked.provider, builder.send()).await?;
         let response = sent.map_err(|error| self.unreachable(error, asked))?;
+        self.hear_limits(response.headers());
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -422,6 +433,16 @@ impl Shared {
             error: failure::of_response(asked, status.as_u16(), &said, hints),
             raw: raw::kept(&body, asked.key.as_ref()),
         })
+    }
+
+    /// Keeps what the headers of an answer say of limits, where they say anything.
+    fn hear_limits(&self, headers: &HeaderMap) {
+        let now = self.settings.clock.now();
+        let said = quota::of_headers(now, |name| headers.get(name)?.to_str().ok());
+        if !said.is_empty() {
+            let allowances = self.allowances.write();
+            *allowances.unwrap_or_else(PoisonError::into_inner) = said;
+        }
     }
 
     fn unreachable(&self, error: reqwest::Error, asked: &Asked) -> LlmError {

@@ -1,5 +1,6 @@
-//! Model calls whose cost is not known yet. A call is noted once its answer begins; the transaction
-//! that stores its cost removes it. What is left names calls that were paid for without a word.
+//! Model calls whose cost is not known yet. A call is noted in the transaction that stores that its answer
+//! began, and removed in the one that stores its cost. What is left names calls that were paid for
+//! without a word.
 
 use async_trait::async_trait;
 use domain::{run::AttemptKey, time::Timestamp};
@@ -26,12 +27,10 @@ pub struct OpenCall {
 /// Where they are kept.
 #[async_trait]
 pub trait OpenCalls: Send + Sync + 'static {
-    /// Notes calls whose answers begin; those that are noted already stay as they are.
+    /// Notes calls whose beginning nobody stored, as their run was over by then.
     async fn note_calls(&self, calls: &[OpenCall]) -> Result<(), StoreError>;
     /// All that are noted, oldest first.
     async fn open_calls(&self) -> Result<Vec<OpenCall>, StoreError>;
-    /// Whether a call is noted and has no cost yet.
-    async fn is_open(&self, generation_id: &str) -> Result<bool, StoreError>;
-    /// Forgets calls, whatever they cost.
-    async fn forget_calls(&self, generation_ids: &[String]) -> Result<(), StoreError>;
+    /// Forgets a call, whatever it cost.
+    async fn forget_call(&self, generation_id: &str) -> Result<(), StoreError>;
 }

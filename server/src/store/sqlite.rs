@@ -275,12 +275,8 @@ impl OpenCalls for SqliteStore {
         calls::list(&self.readers).await
     }
 
-    async fn is_open(&self, generation_id: &str) -> Result<bool, StoreError> {
-        calls::is_open(&self.readers, generation_id).await
-    }
-
-    async fn forget_calls(&self, generation_ids: &[String]) -> Result<(), StoreError> {
-        calls::forget(&self.writer, generation_ids).await
+    async fn forget_call(&self, generation_id: &str) -> Result<(), StoreError> {
+        calls::forget(&self.writer, generation_id).await
     }
 }
 

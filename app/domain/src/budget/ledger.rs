@@ -202,12 +202,45 @@ impl Ledger {
 
     /// Adds what turned out later. Gives back limits as `settle` does.
     pub fn book(&mut self, scopes: &[Scope], cost: Amount, day: i64) -> Vec<Crossed> {
+        self.change(scopes, day, |account| account.add(cost, day))
+    }
+
+    /// What a call cost turned out after its end: on the day on which it was counted, that takes the place
+    /// of what was assumed. Gives back limits as `settle` does.
+    pub fn correct(
+        &mut self,
+        scopes: &[Scope],
+        assumed: MicroUsd,
+        cost: Amount,
+        counted_on: i64,
+    ) -> Vec<Crossed> {
+        let assumed = Amount {
+            usd: assumed,
+            tokens: 0,
+        };
+        self.freed |= assumed.usd > cost.usd;
+        self.change(scopes, counted_on, |account| {
+            account.total = account.total.minus(assumed).plus(cost);
+            // A day that is over takes no part in any limit.
+            if account.day == counted_on {
+                account.today = account.today.minus(assumed).plus(cost);
+            }
+        })
+    }
+
+    /// Gives back the limits of which four fifths are used by this change and were not before.
+    fn change(
+        &mut self,
+        scopes: &[Scope],
+        day: i64,
+        change: impl Fn(&mut Account),
+    ) -> Vec<Crossed> {
         let mut crossed = Vec::new();
         for scope in scopes {
             let account = self.accounts.entry(scope.clone()).or_default();
             let budget = self.budgets.get(scope);
             let before = budget.map(|budget| account.spent(budget.period, day));
-            account.add(cost, day);
+            change(account);
             if let (Some(budget), Some(before)) = (budget, before) {
                 let spent = account.spent(budget.period, day);
                 if budget.used_permille(before) < WARN_AT && budget.used_permille(spent) >= WARN_AT
@@ -222,32 +255,6 @@ impl Ledger {
             }
         }
         crossed
-    }
-
-    /// What a call cost turned out after its end: it takes the place of what was assumed since that day.
-    /// Gives back limits as `settle` does.
-    pub fn correct(
-        &mut self,
-        scopes: &[Scope],
-        (assumed, since): (MicroUsd, i64),
-        cost: Amount,
-        day: i64,
-    ) -> Vec<Crossed> {
-        let assumed = Amount {
-            usd: assumed,
-            tokens: 0,
-        };
-        for scope in scopes {
-            if let Some(account) = self.accounts.get_mut(scope) {
-                account.total = account.total.minus(assumed);
-                // What was assumed yesterday is none of today's.
-                if account.day == since {
-                    account.today = account.today.minus(assumed);
-                }
-            }
-        }
-        self.freed |= assumed.usd > cost.usd;
-        self.book(scopes, cost, day)
     }
 
     /// What was spent on a scope in a period.

@@ -281,6 +281,7 @@ impl Run {
             TaskEvent::Ready { .. }
             | TaskEvent::Assigned { .. }
             | TaskEvent::Started { .. }
+            | TaskEvent::TurnBegan { .. }
             | TaskEvent::ToolCalled { .. }
             | TaskEvent::ToolReturned { .. }
             | TaskEvent::Retrying { .. }

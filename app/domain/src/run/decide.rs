@@ -390,6 +390,9 @@ impl LiveRun {
         agent: Option<AgentId>,
         event: TaskEvent,
     ) -> Decided {
+        if event.ends_attempt() {
+            self.count_cut_call(pen, task)?;
+        }
         let fact = Fact::Task {
             run: self.run.id,
             workflow: self.run.workflow_id,

@@ -202,7 +202,20 @@ pub enum TaskEvent {
         #[serde(flatten)]
         record: TurnRecord,
     },
-    /// The call brought no answer. The attempt fails next, or asks another model.
+    /// The provider took the call and names it so: from here on it may be charged. Comes only from
+    /// providers that can say later what a call cost.
+    #[serde(rename = "turn.began")]
+    TurnBegan {
+        /// Which try.
+        attempt: u32,
+        /// Which call of the try.
+        turn: u32,
+        /// The provider's name for the call.
+        generation_id: String,
+        /// `provider:model` that was asked.
+        model: String,
+    },
+    /// The call brought no answer, or was cut. The attempt fails next, asks another model, or ends.
     #[serde(rename = "turn.failed")]
     TurnFailed {
         /// Which try.
@@ -435,9 +448,36 @@ pub struct LateCost {
     /// Whether it was counted as a call before.
     #[serde(default)]
     pub counted: bool,
-    /// When it was begun.
-    #[serde(default)]
-    pub began_at: Timestamp,
+    /// When it was counted; with what was assumed, where it was counted before.
+    #[serde(default, alias = "began_at")]
+    pub counted_at: Timestamp,
+}
+
+impl TaskEvent {
+    /// Whether no attempt is under way behind it: a call that was is cut.
+    pub fn ends_attempt(&self) -> bool {
+        match self {
+            TaskEvent::Retrying { .. }
+            | TaskEvent::Unknown { .. }
+            | TaskEvent::Completed { .. }
+            | TaskEvent::Failed { .. }
+            | TaskEvent::Cancelled { .. } => true,
+            TaskEvent::Ready { .. }
+            | TaskEvent::Opened { .. }
+            | TaskEvent::Assigned { .. }
+            | TaskEvent::Started { .. }
+            | TaskEvent::TurnStarted { .. }
+            | TaskEvent::TurnBegan { .. }
+            | TaskEvent::TurnCompleted { .. }
+            | TaskEvent::TurnFailed { .. }
+            | TaskEvent::TurnPriced { .. }
+            | TaskEvent::ToolCalled { .. }
+            | TaskEvent::ToolReturned { .. }
+            | TaskEvent::Waiting { .. }
+            | TaskEvent::Answered { .. }
+            | TaskEvent::Skipped { .. } => false,
+        }
+    }
 }
 
 impl LateCost {

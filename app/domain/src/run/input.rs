@@ -210,6 +210,17 @@ pub enum Outcome {
         /// What.
         record: Box<TurnRecord>,
     },
+    /// The provider took the call and names it so: it may be charged from here on.
+    CallBegan {
+        /// Whose.
+        key: AttemptKey,
+        /// Which call.
+        turn: u32,
+        /// The provider's name for it.
+        generation_id: String,
+        /// `provider:model` that was asked.
+        model: String,
+    },
     /// The call brought no answer.
     TurnFailed {
         /// Whom.

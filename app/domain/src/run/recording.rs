@@ -266,6 +266,7 @@ pub fn heard<'a>(log: impl IntoIterator<Item = &'a Event>, within: &[TaskName]) 
                 | TaskEvent::Opened { .. }
                 | TaskEvent::Assigned { .. }
                 | TaskEvent::Started { .. }
+                | TaskEvent::TurnBegan { .. }
                 | TaskEvent::TurnFailed { .. }
                 | TaskEvent::TurnPriced { .. }
                 | TaskEvent::ToolCalled { .. }

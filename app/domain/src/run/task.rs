@@ -225,6 +225,9 @@ pub struct Turn {
     pub reserved: Option<Amount>,
     /// When it was begun (the last time, if a crash cut it).
     pub started_at: Timestamp,
+    /// The provider's name for the call that is under way, once it may be charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<String>,
     /// What it brought; `None` while it runs.
     pub done: Option<TurnRecord>,
     /// Results of the tools that it called, in order.
@@ -239,6 +242,9 @@ pub struct Turn {
     /// Costs that became known later, of calls under this number that brought no answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<LateCost>,
+    /// Calls under this number that were counted and whose cost nobody knows yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpriced: Vec<Unpriced>,
 }
 
 impl Turn {
@@ -252,46 +258,30 @@ impl Turn {
             .reduce(|sum, more| sum + more)
     }
 
-    /// What is known of a call that has no cost yet; `None` where there is nothing to add.
-    pub fn without_cost(&self, generation_id: &str) -> Option<Unpriced> {
-        if let Some(record) = &self.done
-            && record.generation_id.as_deref() == Some(generation_id)
-        {
-            let unpriced = Unpriced {
-                counted: true,
-                assumed_usd: record.assumed_usd.unwrap_or_default(),
-                prompt_known: record.prompt_tokens.is_some(),
-                completion_known: record.completion_tokens.is_some(),
-            };
-            return record.cost_usd.is_none().then_some(unpriced);
-        }
-        if self
-            .late
-            .iter()
-            .any(|late| late.generation_id == generation_id)
-        {
-            return None;
-        }
-        let is_this =
-            |failure: &&TurnFailure| failure.generation_id.as_deref() == Some(generation_id);
-        let failure = self.failures.iter().find(is_this);
-        Some(Unpriced {
-            counted: failure.is_some(),
-            assumed_usd: failure
-                .and_then(|failure| failure.assumed_usd)
-                .unwrap_or_default(),
-            prompt_known: false,
-            completion_known: false,
-        })
+    /// What is known of a call that was counted and has no cost yet.
+    pub fn without_cost(&self, generation_id: &str) -> Option<&Unpriced> {
+        let is_this = |unpriced: &&Unpriced| unpriced.generation_id == generation_id;
+        self.unpriced.iter().find(is_this)
+    }
+
+    /// Whether anything is known already of what a call cost.
+    pub fn is_priced(&self, generation_id: &str) -> bool {
+        let answered = self.done.as_ref().is_some_and(|record| {
+            record.cost_usd.is_some() && record.generation_id.as_deref() == Some(generation_id)
+        });
+        let is_this = |late: &LateCost| late.generation_id == generation_id;
+        answered || self.late.iter().any(is_this)
     }
 }
 
-/// A call whose cost nobody knows yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A call that was counted and whose cost nobody knows yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unpriced {
-    /// Whether it was counted as a call.
-    pub counted: bool,
-    /// What budgets count for it.
+    /// The provider's name for it.
+    pub generation_id: String,
+    /// When it was counted.
+    pub counted_at: Timestamp,
+    /// What budgets count for it until its cost is known.
     pub assumed_usd: MicroUsd,
     /// Whether it is known what it read.
     pub prompt_known: bool,
@@ -319,6 +309,32 @@ pub struct TurnFailure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed_usd: Option<MicroUsd>,
 }
+
+impl TurnFailure {
+    /// A call of `model` that was stopped while its answer came.
+    pub fn cut(model: String, generation_id: String) -> Self {
+        Self {
+            model,
+            // It says nothing of how the provider does.
+            trouble: Trouble::Ours,
+            error: TaskError::passing(
+                CUT,
+                "The call was stopped while its answer came: by a person, a time limit, or the end of the server. \
+                 It may be charged all the same; what it cost is asked for at the provider.",
+            ),
+            raw: None,
+            generation_id: Some(generation_id),
+            assumed_usd: None,
+        }
+    }
+
+    /// Whether it was stopped, and did not fail by itself.
+    pub fn is_cut(&self) -> bool {
+        self.error.code == CUT
+    }
+}
+
+const CUT: &str = "call_cut";
 
 /// A tool call and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -182,6 +182,7 @@ impl Doors {
             }
             SystemEvent::Started { .. }
             | SystemEvent::Degraded { .. }
+            | SystemEvent::QuotaLow { .. }
             | SystemEvent::Recovered { .. }
             | SystemEvent::BudgetSet { .. }
             | SystemEvent::BudgetWarned(_) => {}

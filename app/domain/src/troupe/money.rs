@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Step, Troupe};
 use crate::{
+    agent::AgentEvent,
     budget::{
         Amount, Budget, Crossed, Notice, OnBudget, Period, Quote, Scope, Verdict, begin_of, day_of,
         ledger::Call,
@@ -79,8 +80,22 @@ impl Troupe {
             orphans: Vec::new(),
             done: Done::default(),
         };
+        let key = priced.key.clone();
+        let cost_usd = priced.late.cost_usd;
         live.price_call(&mut pen, priced)?;
-        self.keep_books(before, now, step)
+        let tried = live
+            .run
+            .tasks
+            .get(&key.task)
+            .and_then(|task| task.attempt(key.attempt));
+        // What an attempt that goes on costs is told at its end.
+        let over = tried.filter(|tried| tried.ended_at.is_some());
+        let agent = over.and_then(|tried| tried.agent);
+        self.keep_books(before, now, step)?;
+        match agent.filter(|agent| self.agents.contains_key(agent)) {
+            Some(agent) => self.change_agent(agent, AgentEvent::Charged { cost_usd }, now, step),
+            None => Ok(()),
+        }
     }
 
     /// Takes in a budget that was stored.
@@ -299,9 +314,9 @@ impl Troupe {
                     TaskEvent::TurnPriced { late, .. } => {
                         let chain = self.chain(*run);
                         let scopes = scopes(&chain, *workflow, *agent, &late.provider);
-                        let day = day_of(event.at);
-                        let assumed = (late.assumed_usd, day_of(late.began_at));
-                        return self.ledger.correct(&scopes, assumed, late.spent(), day);
+                        let counted_on = day_of(late.counted_at);
+                        let (assumed, cost) = (late.assumed_usd, late.spent());
+                        return self.ledger.correct(&scopes, assumed, cost, counted_on);
                     }
                     TaskEvent::Retrying { .. }
                     | TaskEvent::Unknown { .. }
@@ -313,6 +328,7 @@ impl Troupe {
                     | TaskEvent::Opened { .. }
                     | TaskEvent::Assigned { .. }
                     | TaskEvent::Started { .. }
+                    | TaskEvent::TurnBegan { .. }
                     | TaskEvent::ToolCalled { .. }
                     | TaskEvent::ToolReturned { .. }
                     | TaskEvent::Waiting { .. }

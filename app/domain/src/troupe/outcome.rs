@@ -75,6 +75,7 @@ impl Troupe {
             Outcome::Failed { key, error } => return self.attempt_failed(key, error, now, step),
             Outcome::CallPriced(priced) => return self.call_priced(*priced, now, step),
             Outcome::PromptChanged { ref key, .. }
+            | Outcome::CallBegan { ref key, .. }
             | Outcome::ToolCalled { ref key, .. }
             | Outcome::ToolReturned { ref key, .. }
             | Outcome::Succeeded { ref key, .. } => (key.clone(), None),

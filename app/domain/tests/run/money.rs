@@ -24,21 +24,23 @@ use crate::stage::{Stage, by, record};
 
 const PROVIDER: &str = "acme";
 
-/// What an event adds to the books: at which provider, how much money (less, where a guess was too
-/// high), how many tokens. Of a guess of another day nothing is taken back today.
-fn taken(event: &TaskEvent, only_of: Option<i64>) -> Option<(&str, i64, u64)> {
+/// What an event adds to the books: at which provider, on which day, how much money (less, where a guess
+/// was too high), how many tokens.
+fn taken(event: &TaskEvent, at: Timestamp) -> Option<(&str, i64, i64, u64)> {
     let usd = |usd: Option<MicroUsd>| usd.map_or(0, |usd| usd.0 as i64);
+    let today = day_of(at);
     match event {
         TaskEvent::TurnCompleted { record, .. } => {
             let spent = record.spent();
-            Some((&record.provider, spent.usd.0 as i64, spent.tokens))
+            Some((&record.provider, today, spent.usd.0 as i64, spent.tokens))
         }
-        TaskEvent::TurnFailed { failure, .. } => Some((PROVIDER, usd(failure.assumed_usd), 0)),
+        TaskEvent::TurnFailed { failure, .. } => {
+            Some((PROVIDER, today, usd(failure.assumed_usd), 0))
+        }
         TaskEvent::TurnPriced { late, .. } => {
-            let counted = only_of.is_none_or(|day| day_of(late.began_at) == day);
-            let assumed = usd(Some(late.assumed_usd).filter(|_| counted));
             let spent = late.spent();
-            Some((&late.provider, spent.usd.0 as i64 - assumed, spent.tokens))
+            let more = spent.usd.0 as i64 - usd(Some(late.assumed_usd));
+            Some((&late.provider, day_of(late.counted_at), more, spent.tokens))
         }
         _ => None,
     }
@@ -56,11 +58,9 @@ pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
                 event: what,
                 ..
             } => {
-                let Some((provider, usd, tokens)) = taken(what, None) else {
+                let Some((provider, counted_on, usd, tokens)) = taken(what, event.at) else {
                     continue;
                 };
-                let of_today = taken(what, Some(today)).map_or(0, |(_, usd, _)| usd);
-                let is_today = day_of(event.at) == today;
                 let scopes = [
                     Some(Scope::Workflow(*workflow)),
                     agent.map(Scope::Agent),
@@ -70,8 +70,8 @@ pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
                 for scope in scopes.into_iter().flatten() {
                     let [total, day] = sums.entry(scope).or_default();
                     *total = (total.0 + usd, total.1 + tokens);
-                    if is_today {
-                        *day = (day.0 + of_today, day.1 + tokens);
+                    if counted_on == today {
+                        *day = (day.0 + usd, day.1 + tokens);
                     }
                 }
             }
@@ -330,7 +330,7 @@ fn priced(key: AttemptKey, turn: u32, id: &str, cost: u64) -> Input {
             completion_tokens: None,
             assumed_usd: MicroUsd(0),
             counted: false,
-            began_at: Timestamp::default(),
+            counted_at: Timestamp::default(),
         },
         ended: None,
     })))
@@ -468,6 +468,8 @@ enum Move {
     Bring(usize, Option<u64>),
     /// A call fails.
     Fail(usize),
+    /// The answer of a call begins: it may be charged from here on.
+    Begin(usize),
     /// A call breaks off after its answer began: it may be charged.
     Cut(usize),
     /// What a call that broke off cost becomes known, as a share of what was set aside, in percent.
@@ -492,6 +494,7 @@ fn moves(dearest_percent: u64) -> impl Strategy<Value = Move> {
         6 => (any::<usize>(), prop::option::weighted(0.8, 0..=dearest_percent))
             .prop_map(|(at, percent)| Move::Bring(at, percent)),
         2 => any::<usize>().prop_map(Move::Fail),
+        4 => any::<usize>().prop_map(Move::Begin),
         3 => any::<usize>().prop_map(Move::Cut),
         3 => (any::<usize>(), 0u64..=100).prop_map(|(at, percent)| Move::Price(at, percent)),
         1 => any::<usize>().prop_map(Move::Crash),
@@ -524,9 +527,9 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
         }
         false
     };
-    let counts = |event: &&Event| period == Period::Total || day_of(event.at) == today;
-    let turns = stage.log.iter().filter(counts);
-    turns
+    stage
+        .log
+        .iter()
         .filter_map(|event| match &event.fact {
             Fact::Task {
                 run,
@@ -535,8 +538,8 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
                 event: what,
                 ..
             } => {
-                let only_of = (period == Period::Day).then_some(today);
-                let (by, amount, _) = taken(what, only_of)?;
+                let (by, counted_on, amount, _) = taken(what, event.at)?;
+                let counts = period == Period::Total || counted_on == today;
                 let belongs = match scope {
                     Scope::Run(_) => is_below(*run),
                     Scope::Workflow(id) => id == workflow,
@@ -544,7 +547,7 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
                     Scope::Provider(name) => name == by,
                     Scope::Day => true,
                 };
-                belongs.then_some(amount)
+                (belongs && counts).then_some(amount)
             }
             _ => None,
         })
@@ -565,14 +568,23 @@ fn open_by_runs(stage: &Stage) -> BTreeMap<(RunId, String), u64> {
     open
 }
 
+/// A call that an agent is in.
+struct OpenCall {
+    spec: AttemptSpec,
+    /// What was set aside for it.
+    reserved: u64,
+    /// The provider's name for it, once its answer began.
+    began: Option<String>,
+}
+
 struct Play {
     stage: Stage,
-    /// Calls that agents are in, with what was set aside for each.
-    calls: Vec<(AttemptSpec, u64)>,
+    /// Calls that agents are in.
+    calls: Vec<OpenCall>,
     /// Calls that broke off and have no cost yet, with what was set aside for each.
     broken: Vec<(AttemptKey, u32, String, u64)>,
-    /// How many broke off.
-    breaks: u32,
+    /// How many answers began.
+    begun: u32,
     /// By how much calls that were under way together cost more than was set aside for them; and the
     /// most of it that there ever was.
     slack: u64,
@@ -595,7 +607,7 @@ impl Play {
             stage,
             calls: Vec::new(),
             broken: Vec::new(),
-            breaks: 0,
+            begun: 0,
             slack: 0,
             most_slack: 0,
         }
@@ -608,62 +620,85 @@ impl Play {
                 let at = at % stage.started.len();
                 let spec = stage.started.remove(at);
                 if ask(stage, &spec, quote(*price, 1)) {
-                    self.calls.push((spec, *price));
+                    self.calls.push(OpenCall {
+                        spec,
+                        reserved: *price,
+                        began: None,
+                    });
                 }
             }
+            Move::Begin(at) if !self.calls.is_empty() => {
+                let at = at % self.calls.len();
+                self.begin(at);
+            }
             Move::Bring(at, percent) if !self.calls.is_empty() => {
-                let (spec, reserved) = self.calls.remove(at % self.calls.len());
+                let OpenCall { spec, reserved, .. } = self.calls.remove(at % self.calls.len());
                 let cost = percent.map(|percent| reserved * percent / 100);
                 self.slack += cost.map_or(0, |cost| cost.saturating_sub(reserved));
                 self.most_slack = self.most_slack.max(self.slack);
                 bring(stage, &spec, cost, 1);
             }
             Move::Cut(at) if !self.calls.is_empty() => {
-                let (spec, reserved) = self.calls.remove(at % self.calls.len());
-                self.breaks += 1;
-                let id = format!("gen-{}", self.breaks);
-                let (key, turn) = (spec.key.clone(), turn_of(&spec));
+                let at = at % self.calls.len();
+                self.begin(at);
+                let call = self.calls.remove(at);
+                let key = call.spec.key.clone();
                 let failed = Outcome::TurnFailed {
                     key: key.clone(),
-                    turn,
-                    failure: Box::new(broken_off(&id)),
+                    turn: turn_of(&call.spec),
+                    failure: Box::new(broken_off(call.began.as_deref().expect("it began"))),
                 };
+                let stage = &mut self.stage;
                 stage.take(Input::Outcome(failed)).expect("it is told");
                 let error = TaskError::passing("cut_off", "cut off");
-                let _late = stage.take(Input::Outcome(Outcome::Failed {
-                    key: key.clone(),
-                    error,
-                }));
-                self.broken.push((key, turn, id, reserved));
+                let _late = stage.take(Input::Outcome(Outcome::Failed { key, error }));
+                self.lose(call);
             }
             Move::Price(at, percent) if !self.broken.is_empty() => {
                 let (key, turn, id, reserved) = self.broken.remove(at % self.broken.len());
-                // A child that ended has told those above it what it counted with: that stays.
+                let mut input = priced(key.clone(), turn, &id, reserved * percent / 100);
                 let live = stage.troupe.runs.get(&key.run);
-                if live.is_some_and(|live| !live.run.state.is_final()) {
-                    let priced = priced(key, turn, &id, reserved * percent / 100);
-                    stage.take(priced).expect("it is taken in");
+                if live.is_none_or(|live| live.run.state.is_final()) {
+                    // A child that ended has told those above it what it counted with: that stays.
+                    if key.run != stage.run {
+                        return;
+                    }
+                    if let Input::Outcome(Outcome::CallPriced(priced)) = &mut input {
+                        priced.ended = Some(Box::new(stage.replayed(key.run)));
+                    }
+                }
+                stage.take(input).expect("it is taken in");
+            }
+            Move::Fail(at) => {
+                let unbegun = self.calls.iter().filter(|call| call.began.is_none());
+                let unbegun: Vec<AttemptKey> = unbegun.map(|it| it.spec.key.clone()).collect();
+                if !unbegun.is_empty() {
+                    let key = unbegun[at % unbegun.len()].clone();
+                    self.calls.retain(|call| call.spec.key != key);
+                    let error = TaskError::passing("busy", "busy");
+                    let _late = stage.take(Input::Outcome(Outcome::Failed { key, error }));
                 }
             }
-            Move::Fail(at) | Move::Crash(at) if !self.calls.is_empty() => {
-                let (spec, _) = self.calls.remove(at % self.calls.len());
-                let key = spec.key;
-                let error = TaskError::passing("busy", "busy");
-                let outcome = match next {
-                    Move::Crash(_) => Outcome::Crashed { key, error },
-                    _ => Outcome::Failed { key, error },
-                };
-                let _late = stage.take(Input::Outcome(outcome));
+            Move::Crash(at) if !self.calls.is_empty() => {
+                let call = self.calls.remove(at % self.calls.len());
+                let (key, error) = (call.spec.key.clone(), TaskError::passing("busy", "busy"));
+                let _late = stage.take(Input::Outcome(Outcome::Crashed { key, error }));
+                self.lose(call);
             }
             Move::Cancel => {
                 let _over = stage.take(by("ann", Command::CancelRun(stage.run)));
             }
             Move::Kill => {
                 let before = self.books();
+                let had_begun = self.calls.iter().any(|call| call.began.is_some());
                 self.stage.restart();
-                self.calls.clear();
+                for call in std::mem::take(&mut self.calls) {
+                    self.lose(call);
+                }
                 // What was promised to a call that had not begun is not written down anywhere.
-                assert_eq!(self.books(), before, "a kill changes what was spent");
+                if !had_begun {
+                    assert_eq!(self.books(), before, "a kill changes what was spent");
+                }
             }
             Move::Day => self.stage.now = begin_of(day_of(self.stage.now) + 1),
             Move::Moment => self.stage.play_timers(),
@@ -676,22 +711,56 @@ impl Play {
                     .take(by("ann", Command::SetRunBudget { run, budget }));
             }
             Move::Ask(..)
+            | Move::Begin(_)
             | Move::Bring(..)
-            | Move::Fail(_)
             | Move::Cut(_)
             | Move::Price(..)
             | Move::Crash(_) => {}
         }
         self.stage.play_wanted();
         // Calls whose attempts were ended from outside are cut; their agents say nothing more.
+        let is_cut = |call: &mut OpenCall| {
+            let live = self.stage.troupe.runs.get(&call.spec.key.run);
+            !live.is_some_and(|live| live.is_current(&call.spec.key))
+        };
+        let cut: Vec<OpenCall> = self.calls.extract_if(.., is_cut).collect();
+        for call in cut {
+            self.lose(call);
+        }
         let stage = &self.stage;
-        self.calls.retain(|(spec, _)| {
-            let live = stage.troupe.runs.get(&spec.key.run);
-            live.is_some_and(|live| live.is_current(&spec.key))
-        });
         if self.calls.is_empty() && open_by_runs(stage).is_empty() {
             self.slack = 0;
         }
+    }
+
+    /// The answer of a call begins.
+    fn begin(&mut self, at: usize) {
+        let call = &mut self.calls[at];
+        if call.began.is_some() {
+            return;
+        }
+        self.begun += 1;
+        let generation_id = format!("gen-{}", self.begun);
+        call.began = Some(generation_id.clone());
+        let began = Outcome::CallBegan {
+            key: call.spec.key.clone(),
+            turn: turn_of(&call.spec),
+            generation_id,
+            model: format!("{PROVIDER}:m"),
+        };
+        self.stage.take(Input::Outcome(began)).expect("it is told");
+    }
+
+    /// Nobody waits for the answer any more. If it had begun, what it cost may become known.
+    fn lose(&mut self, call: OpenCall) {
+        let turn = turn_of(&call.spec);
+        let lost = |id| (call.spec.key, turn, id, call.reserved);
+        self.broken.extend(call.began.map(lost));
+    }
+
+    fn is_over(&self, run: RunId) -> bool {
+        let live = self.stage.troupe.runs.get(&run);
+        live.is_none_or(|live| live.run.state.is_final())
     }
 
     fn books(&self) -> Vec<(Scope, u64)> {
@@ -704,7 +773,7 @@ impl Play {
                 (scope.clone(), spent.usd.0)
             })
             .filter(|(scope, _)| match scope {
-                Scope::Run(run) => self.stage.troupe.runs.contains_key(run),
+                Scope::Run(run) => !self.is_over(*run),
                 _ => true,
             })
             .collect()
@@ -717,7 +786,10 @@ impl Play {
         for (scope, budget) in books.budgets() {
             let spent = spent_by_log(stage, scope, budget.period);
             let said = books.spent(scope, budget.period, day_of(stage.now));
-            assert_eq!(said.usd.0, spent, "the books of {scope:?} are wrong");
+            // Nobody tells a run that was stopped what its children cost after that.
+            if !matches!(scope, Scope::Run(run) if self.is_over(*run)) {
+                assert_eq!(said.usd.0, spent, "the books of {scope:?} are wrong");
+            }
             let limit = budget.usd.expect("all are in money").0;
             assert!(
                 spent <= limit + self.most_slack,

@@ -480,6 +480,14 @@ impl Stage {
         }
     }
 
+    /// A run as its log tells it.
+    pub fn replayed(&self, id: RunId) -> LiveRun {
+        let graph = &self.graphs[&id];
+        let of_run = self.log.iter().filter(|event| event.fact.run() == Some(id));
+        let run = Run::replay(of_run, graph).expect("the log fits itself");
+        LiveRun::new(run.expect("there is a run"), Arc::clone(graph))
+    }
+
     /// A kill and a new start: the log is all that is left.
     pub fn restart(&mut self) {
         let mut troupe = Troupe::new(self.log.len() as u64, self.limits);

@@ -451,6 +451,7 @@ fn a_crash_is_one_attempt_of_one_agent() {
                 | AgentEvent::Freed { .. }
                 | AgentEvent::Message(_)
                 | AgentEvent::Read { .. }
+                | AgentEvent::Charged { .. }
                 | AgentEvent::Paused { .. }
                 | AgentEvent::Resumed { .. } => None,
             },

@@ -118,19 +118,6 @@ pub struct Catalogue {
     pub silent: Vec<(String, String)>,
 }
 
-/// What a key may spend. `None`: the provider does not say, or there is no limit.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Quota {
-    /// All that it may spend.
-    pub limit_usd: Option<MicroUsd>,
-    /// What is left of that.
-    pub remaining_usd: Option<MicroUsd>,
-    /// What it has spent.
-    pub used_usd: Option<MicroUsd>,
-    /// `daily`, `weekly` or `monthly`, where the limit begins anew.
-    pub resets: Option<String>,
-}
-
 impl ModelOffer {
     /// Price and context in a few words, as lists show them.
     pub fn terms(&self) -> String {

@@ -34,7 +34,7 @@ pub fn Providers(
                 key=|provider| serde_json::to_string(provider).unwrap_or_default()
                 let:provider
             >
-                <Provider provider changed/>
+                <Provider provider changed known/>
             </For>
         </ul>
         <Show when=only_simulated>
@@ -51,7 +51,11 @@ pub fn Providers(
 }
 
 #[component]
-fn Provider(provider: ProviderInfo, changed: Callback<()>) -> impl IntoView {
+fn Provider(
+    provider: ProviderInfo,
+    changed: Callback<()>,
+    known: Signal<Vec<ProviderInfo>>,
+) -> impl IntoView {
     let ProviderInfo {
         name,
         base_url,
@@ -60,10 +64,8 @@ fn Provider(provider: ProviderInfo, changed: Callback<()>) -> impl IntoView {
         is_default,
         default_model,
         editable,
-        kind,
+        kind: _,
     } = provider.clone();
-    // Others keep no account of what a key may spend.
-    let accounts = has_key && kind == "openrouter";
     let ready = has_key || simulated || base_url.is_some();
     let (editing, removing) = (RwSignal::new(false), RwSignal::new(false));
     let asked = name.clone();
@@ -87,6 +89,11 @@ fn Provider(provider: ProviderInfo, changed: Callback<()>) -> impl IntoView {
             .and_then(|done: Result<(), ApiError>| done.err())
     };
     let spoken = name.clone();
+    // A key that was changed or tried may have another answer.
+    let again = Signal::derive(move || {
+        known.track();
+        check.value().track();
+    });
     view! {
         <li class="row provider-row">
             <StatusGlyph status=if ready { "succeeded" } else { "queued" } plain=true/>
@@ -104,7 +111,7 @@ fn Provider(provider: ProviderInfo, changed: Callback<()>) -> impl IntoView {
                     }}
                     {(!editable && !simulated).then_some(", set where the server is started")}
                 </p>
-                {accounts.then(|| view! { <KeyQuota name=name.clone()/> })}
+                {(!simulated).then(|| view! { <KeyQuota name=name.clone() again/> })}
                 {move || check.value().get().map(|checked| view! { <Checked checked/> })}
                 {move || refused().map(|error| view! { <ErrorView error/> })}
             </div>

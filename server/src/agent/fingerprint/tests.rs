@@ -26,6 +26,7 @@ fn turn(call_id: &str, reasoning: &str) -> Turn {
         simulated: false,
         reserved: None,
         started_at: Timestamp(0),
+        began: None,
         done: Some(TurnRecord {
             provider: "a".into(),
             model: "b".into(),
@@ -58,6 +59,7 @@ fn turn(call_id: &str, reasoning: &str) -> Turn {
         messages: Vec::new(),
         failures: Vec::new(),
         late: Vec::new(),
+        unpriced: Vec::new(),
     }
 }
 

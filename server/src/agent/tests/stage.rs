@@ -37,7 +37,7 @@ pub struct Notebook {
     pub sent: Mutex<Vec<(Recipient, String)>>,
     /// Messages that are handed to the agent with its next turn.
     pub mailbox: Mutex<Vec<Message>>,
-    /// Calls that may be charged, as they began and were over.
+    /// Calls that are over and whose cost nobody knows.
     pub calls: Mutex<Vec<String>>,
     pub over_at: Option<usize>,
     /// Stops the attempt right behind this many reports.
@@ -45,14 +45,9 @@ pub struct Notebook {
 }
 
 impl Desk for Notebook {
-    fn call_began(&self, call: OpenCall) {
+    fn call_over(&self, call: OpenCall) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.push(format!("{} began", call.generation_id));
-    }
-
-    fn call_over(&self, generation_id: &str, known: bool) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.push(format!("{generation_id} over, cost known: {known}"));
+        calls.push(call.generation_id);
     }
 
     fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<Vec<Message>, Over>> {
@@ -131,6 +126,12 @@ fn line(outcome: &Outcome) -> String {
                 record.tool_calls.len()
             )
         }
+        Outcome::CallBegan {
+            turn,
+            generation_id,
+            model,
+            ..
+        } => format!("turn {turn} began: {generation_id} of {model}"),
         Outcome::CallPriced(priced) => format!("turn {} priced", priced.turn),
         Outcome::TurnFailed { turn, failure, .. } => {
             let raw = failure.raw.as_deref().unwrap_or("nothing");
@@ -280,27 +281,33 @@ impl Stage {
                     simulated,
                     reserved: None,
                     started_at: Timestamp(0),
+                    began: None,
                     done: None,
                     tools: Vec::new(),
                     messages: Vec::new(),
                     failures: Vec::new(),
                     late: Vec::new(),
+                    unpriced: Vec::new(),
                 }),
                 Outcome::TurnCompleted { record, .. } => {
                     turns.last_mut().expect("a turn").done = Some(*record);
                 }
-                Outcome::CallPriced(_) | Outcome::PromptChanged { .. } => {}
+                Outcome::CallBegan { .. }
+                | Outcome::CallPriced(_)
+                | Outcome::PromptChanged { .. } => {}
                 Outcome::PlayedBack { turn, record, .. } => turns.push(Turn {
                     number: turn,
                     model: format!("{}:{}", record.provider, record.model),
                     simulated: record.simulated,
                     reserved: None,
                     started_at: Timestamp(0),
+                    began: None,
                     done: Some(*record),
                     tools: Vec::new(),
                     messages: Vec::new(),
                     failures: Vec::new(),
                     late: Vec::new(),
+                    unpriced: Vec::new(),
                 }),
                 Outcome::TurnFailed { failure, .. } => {
                     turns.last_mut().expect("a turn").failures.push(*failure);

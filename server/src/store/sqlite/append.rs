@@ -9,6 +9,7 @@ use domain::{
     id::RunId,
     money::MicroUsd,
     run::TaskEvent,
+    time::Timestamp,
 };
 use serde_json::json;
 use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
@@ -225,7 +226,7 @@ async fn rows(
         })
         .await?;
     usage::store(connection, &batch.events).await?;
-    calls::settle(connection, &batch.events).await
+    calls::store(connection, &batch.events).await
 }
 
 /// About what the events of each run take, in bytes.
@@ -243,25 +244,25 @@ fn lengths(frames: &[(EventFrame, String)]) -> HashMap<RunId, u64> {
 fn spending(events: &[Event]) -> BTreeMap<i64, MicroUsd> {
     let mut sums: BTreeMap<i64, MicroUsd> = BTreeMap::new();
     for event in events {
-        if let Some(cost) = became_known(event) {
-            let sum = sums.entry(hour_of(event.at.0)).or_default();
+        if let Some((at, cost)) = became_known(event) {
+            let sum = sums.entry(hour_of(at.0)).or_default();
             *sum = *sum + cost;
         }
     }
     sums
 }
 
-/// The cost that an event tells of.
-fn became_known(event: &Event) -> Option<MicroUsd> {
+/// The cost that an event tells of, and when the call was counted.
+fn became_known(event: &Event) -> Option<(Timestamp, MicroUsd)> {
     match &event.fact {
         Fact::Task {
             event: TaskEvent::TurnCompleted { record, .. },
             ..
-        } => record.cost_usd,
+        } => Some((event.at, record.cost_usd?)),
         Fact::Task {
             event: TaskEvent::TurnPriced { late, .. },
             ..
-        } => Some(late.cost_usd),
+        } => Some((late.counted_at, late.cost_usd)),
         Fact::Task { .. } | Fact::Run { .. } | Fact::Agent { .. } | Fact::System(_) => None,
     }
 }

@@ -32,7 +32,15 @@ static OVER: Insert = Insert::new(
 pub(super) async fn note(writer: &Mutex<Writer>, calls: &[OpenCall]) -> Result<(), StoreError> {
     let mut writer = writer.lock().await;
     writer.begin().await?;
-    let noted = CALLS.rows(writer.connection(), calls, |call, to| {
+    let result = insert(writer.connection(), calls).await;
+    writer.finish(result).await
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    calls: &[OpenCall],
+) -> Result<(), StoreError> {
+    let rows = CALLS.rows(connection, calls, |call, to| {
         to.add(call.generation_id.as_str())?;
         to.add(call.provider.as_str())?;
         to.add(call.model.as_str())?;
@@ -42,33 +50,59 @@ pub(super) async fn note(writer: &Mutex<Writer>, calls: &[OpenCall]) -> Result<(
         to.add(call.turn)?;
         to.add(call.began_at.0)
     });
-    let result = noted.await;
-    writer.finish(result).await
+    rows.await
 }
 
-pub(super) async fn forget(writer: &Mutex<Writer>, ids: &[String]) -> Result<(), StoreError> {
+pub(super) async fn forget(writer: &Mutex<Writer>, id: &str) -> Result<(), StoreError> {
     let mut writer = writer.lock().await;
     writer.begin().await?;
-    let result = remove(writer.connection(), ids).await;
+    let result = remove(writer.connection(), &[id]).await;
     writer.finish(result).await
 }
 
-async fn remove(connection: &mut SqliteConnection, ids: &[String]) -> Result<(), StoreError> {
-    OVER.rows(connection, ids, |id, to| to.add(id.as_str()))
-        .await
+async fn remove(connection: &mut SqliteConnection, ids: &[&str]) -> Result<(), StoreError> {
+    OVER.rows(connection, ids, |id, to| to.add(*id)).await
 }
 
-/// Removes the calls whose cost is in these events.
-pub(super) async fn settle(
+/// Notes the calls that begin with these events, and removes those whose cost is in them.
+pub(super) async fn store(
     connection: &mut SqliteConnection,
     events: &[Event],
 ) -> Result<(), StoreError> {
-    let known: Vec<String> = events
-        .iter()
-        .filter_map(known_by)
-        .map(str::to_owned)
-        .collect();
+    let began: Vec<OpenCall> = events.iter().filter_map(begun_by).collect();
+    insert(connection, &began).await?;
+    let known: Vec<&str> = events.iter().filter_map(known_by).collect();
     remove(connection, &known).await
+}
+
+fn begun_by(event: &Event) -> Option<OpenCall> {
+    let Fact::Task {
+        run,
+        task,
+        event: TaskEvent::TurnBegan {
+            attempt,
+            turn,
+            generation_id,
+            model,
+        },
+        ..
+    } = &event.fact
+    else {
+        return None;
+    };
+    let (provider, model) = model.split_once(':')?;
+    Some(OpenCall {
+        generation_id: generation_id.clone(),
+        provider: provider.to_owned(),
+        model: model.to_owned(),
+        key: AttemptKey {
+            run: *run,
+            task: task.clone(),
+            attempt: *attempt,
+        },
+        turn: *turn,
+        began_at: event.at,
+    })
 }
 
 fn known_by(event: &Event) -> Option<&str> {
@@ -87,6 +121,7 @@ fn known_by(event: &Event) -> Option<&str> {
         | TaskEvent::Assigned { .. }
         | TaskEvent::Started { .. }
         | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnBegan { .. }
         | TaskEvent::TurnFailed { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::ToolReturned { .. }
@@ -125,12 +160,4 @@ pub(super) async fn list(readers: &SqlitePool) -> Result<Vec<OpenCall>, StoreErr
             })
         })
         .collect()
-}
-
-pub(super) async fn is_open(readers: &SqlitePool, id: &str) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT 1 FROM open_calls WHERE generation_id = ?1")
-        .bind(id)
-        .fetch_optional(readers)
-        .await?;
-    Ok(row.is_some())
 }

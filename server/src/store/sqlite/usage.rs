@@ -83,9 +83,17 @@ pub(super) async fn store(
             }
             Fact::Task {
                 run,
+                agent,
                 event: TaskEvent::TurnPriced { late, .. },
                 ..
-            } if late.counted => late::price(connection, *run, late).await?,
+            } => {
+                if late.counted {
+                    late::price(connection, *run, late).await?;
+                }
+                if let Some(agent) = agent {
+                    late::charge(connection, *agent, late).await?;
+                }
+            }
             Fact::System(_) | Fact::Task { .. } | Fact::Run { .. } | Fact::Agent { .. } => {}
         }
     }
@@ -179,6 +187,7 @@ fn took(event: &TaskEvent) -> Option<(&str, &str, bool, UsageSums)> {
         | TaskEvent::Assigned { .. }
         | TaskEvent::Started { .. }
         | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnBegan { .. }
         | TaskEvent::ToolCalled { .. }
         | TaskEvent::ToolReturned { .. }
         | TaskEvent::Retrying { .. }

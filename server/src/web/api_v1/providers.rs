@@ -1,13 +1,14 @@
 //! Where model calls can go, and what is on offer there. Keys come in and never go out: only whether
 //! there is one is told.
 
-use app::api::dto::{ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, Quota, WrittenKey};
+use app::api::dto::{ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, WrittenKey};
 use axum::{
     Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::quota::{Allowance, AllowanceOf, Quota};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -90,6 +91,21 @@ pub struct QuotaShape {
     used_usd: Option<String>,
     /// `daily`, `weekly` or `monthly`, where the limit begins anew.
     resets: Option<String>,
+    /// What is left of other things that are limited, as the server said with its last answer.
+    allowances: Vec<AllowanceShape>,
+}
+
+/// What is left of something that a key may have only so much of in a time.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AllowanceShape {
+    /// `requests`, `tokens` or `free_requests`.
+    of: &'static str,
+    /// How much it may have.
+    limit: u64,
+    /// How much is left.
+    remaining: u64,
+    /// When all of it is there again; null: the provider does not say.
+    resets_at: Option<String>,
 }
 
 /// A model on offer. Null: not known.
@@ -249,13 +265,30 @@ pub async fn quota(
         remaining_usd,
         used_usd,
         resets,
+        allowances,
     } = state.backend.quota(&actor, name).await?;
     Ok(Json(QuotaShape {
         limit_usd: limit_usd.map(|amount| amount.to_string()),
         remaining_usd: remaining_usd.map(|amount| amount.to_string()),
         used_usd: used_usd.map(|amount| amount.to_string()),
         resets,
+        allowances: allowances.into_iter().map(AllowanceShape::from).collect(),
     }))
+}
+
+impl From<Allowance> for AllowanceShape {
+    fn from(allowance: Allowance) -> Self {
+        Self {
+            of: match allowance.of {
+                AllowanceOf::Requests => "requests",
+                AllowanceOf::Tokens => "tokens",
+                AllowanceOf::FreeRequests => "free_requests",
+            },
+            limit: allowance.limit,
+            remaining: allowance.remaining,
+            resets_at: allowance.resets_at.map(|at| at.rfc3339()),
+        }
+    }
 }
 
 /// All models on offer. Providers that do not answer are left out.

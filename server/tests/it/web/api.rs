@@ -527,10 +527,12 @@ fn a_run() -> Run {
         model: model.into(),
         simulated: false,
         started_at: Timestamp(1_790_000_000_000),
+        began: None,
         done,
         tools: vec![],
         failures: Vec::new(),
         late: Vec::new(),
+        unpriced: Vec::new(),
         messages: vec![],
     };
     let error = TaskError::lasting("provider_refused", "The provider refused.");

@@ -11,7 +11,7 @@ use app::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, AgentName, BudgetState, Catalogue, CleanStep,
         Cleaning, EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck,
-        ProviderForm, ProviderInfo, Quota, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
+        ProviderForm, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
         Saved, SetBudget, SetRunBudget, StartRun, Storage, TableSpace, UsageOverview, UsageQuery,
         UsageRange, UsageRow, UsageSums, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSpace,
         WorkflowSummary,
@@ -34,6 +34,7 @@ use domain::{
     id::{AgentId, NodeId, RunId, TaskName, WorkflowId},
     message::{Message, Sender},
     money::MicroUsd,
+    quota::Quota,
     retention::Retention,
     run::{Run, RunState, recording::Recording},
     time::Timestamp,

@@ -5,7 +5,7 @@ use crate::{
     id::AgentId,
     run::{
         Answer, Attempt, AttemptState, CostIs, LateCost, Sketch, Task, TaskEvent, TaskState,
-        ToolOutcome, ToolResult, Turn, Waiting,
+        ToolOutcome, ToolResult, Turn, Unpriced, Waiting,
     },
 };
 
@@ -93,11 +93,13 @@ impl Task {
                     simulated: *simulated,
                     reserved: *reserved,
                     started_at: at.moment,
+                    began: None,
                     done: None,
                     tools: Vec::new(),
                     messages: messages.clone(),
                     failures: Vec::new(),
                     late: Vec::new(),
+                    unpriced: Vec::new(),
                 };
                 // A call that a crash cut is made again under its number, with what it was handed.
                 match known {
@@ -105,9 +107,11 @@ impl Task {
                         let mut handed = std::mem::take(&mut known.messages);
                         let failures = std::mem::take(&mut known.failures);
                         let late = std::mem::take(&mut known.late);
+                        let unpriced = std::mem::take(&mut known.unpriced);
                         *known = begun;
                         known.failures = failures;
                         known.late = late;
+                        known.unpriced = unpriced;
                         handed.append(&mut known.messages);
                         known.messages = handed;
                     }
@@ -123,7 +127,31 @@ impl Task {
                 if turn.done.is_some() {
                     return Err(at.misfit(format!("turn {} is finished", turn.number)));
                 }
+                turn.began = None;
+                if let Some(id) = &record.generation_id
+                    && record.cost_usd.is_none()
+                {
+                    turn.unpriced.push(Unpriced {
+                        generation_id: id.clone(),
+                        counted_at: at.moment,
+                        assumed_usd: record.assumed_usd.unwrap_or_default(),
+                        prompt_known: record.prompt_tokens.is_some(),
+                        completion_known: record.completion_tokens.is_some(),
+                    });
+                }
                 turn.done = Some(record.clone());
+            }
+            TaskEvent::TurnBegan {
+                attempt,
+                turn,
+                generation_id,
+                ..
+            } => {
+                let turn = self.turn(at, *attempt, *turn)?;
+                if turn.done.is_some() {
+                    return Err(at.misfit(format!("turn {} is finished", turn.number)));
+                }
+                turn.began = Some(generation_id.clone());
             }
             TaskEvent::TurnFailed {
                 attempt,
@@ -133,6 +161,18 @@ impl Task {
                 let turn = self.turn(at, *attempt, *turn)?;
                 if turn.done.is_some() {
                     return Err(at.misfit(format!("turn {} is finished", turn.number)));
+                }
+                turn.began = None;
+                // It takes nothing any more; what it may have cost is assumed.
+                turn.reserved = None;
+                if let Some(id) = &failure.generation_id {
+                    turn.unpriced.push(Unpriced {
+                        generation_id: id.clone(),
+                        counted_at: at.moment,
+                        assumed_usd: failure.assumed_usd.unwrap_or_default(),
+                        prompt_known: false,
+                        completion_known: false,
+                    });
                 }
                 turn.failures.push(failure.clone());
             }
@@ -345,6 +385,8 @@ impl Task {
         let known = self.attempts.iter_mut().find(|it| it.number == attempt);
         let turn = known.and_then(|it| it.turns.iter_mut().find(|turn| turn.number == number));
         let turn = turn.ok_or_else(|| at.misfit(format!("turn {number} was not begun")))?;
+        turn.unpriced
+            .retain(|unpriced| unpriced.generation_id != late.generation_id);
         match &mut turn.done {
             Some(record) if record.generation_id.as_ref() == Some(&late.generation_id) => {
                 record.cost_usd = Some(late.cost_usd);

@@ -8,7 +8,7 @@ use crate::{
     message::Message,
     run::{
         AttemptKey, LateCost, Run, RunEvent, TaskError, TaskEvent, TaskState, Turn, TurnFailure,
-        TurnRecord, Waiting,
+        TurnRecord, Unpriced, Waiting,
         input::{Action, CallPriced, Rejection, Timer},
     },
     time::Timestamp,
@@ -202,6 +202,27 @@ impl LiveRun {
         };
     }
 
+    /// A call that is cut from outside while its answer comes may be charged: it counts with what was set
+    /// aside, as one that broke off by itself does.
+    pub(super) fn count_cut_call(&mut self, pen: &mut Pen<'_>, task: TaskIx) -> Decided {
+        let Some(open) = self.task(task).open_attempt() else {
+            return Ok(());
+        };
+        let under_way = open.turns.iter().find(|turn| turn.done.is_none());
+        let Some((turn, id)) = under_way.and_then(|turn| Some((turn, turn.began.clone()?))) else {
+            return Ok(());
+        };
+        let (attempt, number, agent) = (open.number, turn.number, open.agent);
+        let mut failure = TurnFailure::cut(turn.model.clone(), id);
+        self.assume_failed(task, attempt, number, &mut failure);
+        let event = TaskEvent::TurnFailed {
+            attempt,
+            turn: number,
+            failure,
+        };
+        self.record_task(pen, task, agent, event)
+    }
+
     /// A call that broke off may be charged: until that is known it counts with what was set aside.
     pub(super) fn assume_failed(
         &self,
@@ -228,19 +249,23 @@ impl LiveRun {
         let over = || Rejection::AttemptOver(key.clone());
         let task = self.find(&key.task).ok_or_else(over)?;
         let made = self.turn_of(task, key.attempt, turn).ok_or_else(over)?;
-        let unpriced = made.without_cost(&late.generation_id).ok_or_else(over)?;
+        if made.is_priced(&late.generation_id) {
+            return Err(over());
+        }
+        let unpriced = made.without_cost(&late.generation_id);
+        let knows = |known: fn(&Unpriced) -> bool| unpriced.is_some_and(known);
         let agent = self.task(task).attempt(key.attempt).and_then(|it| it.agent);
         let event = TaskEvent::TurnPriced {
             attempt: key.attempt,
             turn,
             late: LateCost {
-                assumed_usd: unpriced.assumed_usd,
-                counted: unpriced.counted,
-                began_at: made.started_at,
-                prompt_tokens: late.prompt_tokens.filter(|_| !unpriced.prompt_known),
+                assumed_usd: unpriced.map(|it| it.assumed_usd).unwrap_or_default(),
+                counted: unpriced.is_some(),
+                counted_at: unpriced.map_or(pen.now, |it| it.counted_at),
+                prompt_tokens: late.prompt_tokens.filter(|_| !knows(|it| it.prompt_known)),
                 completion_tokens: late
                     .completion_tokens
-                    .filter(|_| !unpriced.completion_known),
+                    .filter(|_| !knows(|it| it.completion_known)),
                 ..late
             },
         };

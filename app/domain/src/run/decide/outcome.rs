@@ -104,6 +104,21 @@ impl LiveRun {
                 };
                 self.record_task(pen, task, agent, event)
             }
+            Outcome::CallBegan {
+                key,
+                turn,
+                generation_id,
+                model,
+            } => {
+                let (task, agent) = self.at_agent(&key)?;
+                let event = TaskEvent::TurnBegan {
+                    attempt: key.attempt,
+                    turn,
+                    generation_id,
+                    model,
+                };
+                self.record_task(pen, task, agent, event)
+            }
             Outcome::TurnFailed { key, turn, failure } => {
                 let (task, agent) = self.at_agent(&key)?;
                 let mut failure = *failure;

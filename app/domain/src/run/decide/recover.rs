@@ -79,8 +79,9 @@ impl LiveRun {
                 self.limit(pen, task);
                 Ok(())
             }
-            Work::Agent(_)
-            | Work::Transform { .. }
+            // What it asked is asked again; what the cut call cost counts too.
+            Work::Agent(_) => self.count_cut_call(pen, task),
+            Work::Transform { .. }
             | Work::Branch { .. }
             | Work::Approval { .. }
             | Work::Wait(_)

@@ -1,6 +1,11 @@
 //! A call that was counted without a cost gets one: in the sums of the day on which it ended.
 
-use domain::{budget::day_of, id::RunId, run::LateCost, time::Timestamp};
+use domain::{
+    budget::day_of,
+    id::{AgentId, RunId},
+    run::LateCost,
+    time::Timestamp,
+};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 
@@ -49,6 +54,23 @@ pub(super) async fn price(
     .bind(counted.agent)
     .bind(counted.provider)
     .bind(counted.model)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds it to what an agent cost that is gone; one that lives is told by an event of its own.
+pub(super) async fn charge(
+    connection: &mut SqliteConnection,
+    agent: AgentId,
+    late: &LateCost,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE agents SET cost_micro_usd = min(cost_micro_usd + ?1, 1000000000000000)
+         WHERE id = ?2 AND state = 'terminated'",
+    )
+    .bind(bounded(late.cost_usd.0))
+    .bind(agent.to_string())
     .execute(connection)
     .await?;
     Ok(())
