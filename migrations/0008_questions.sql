@@ -1,6 +1,6 @@
--- Tasks that wait for a person, for the list of them: a prompt that is not the recorded one is asked about too.
+-- Tasks that a person has to decide about: also those whose prompt is another one than was recorded.
 
 DROP INDEX tasks_for_people;
 
 CREATE INDEX tasks_for_people ON tasks (run_id, position)
-    WHERE waiting_for IN ('approval', 'replay') OR status = 'unknown';
+    WHERE waiting_for = 'approval' OR waiting_for = 'replay' OR status = 'unknown';

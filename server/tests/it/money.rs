@@ -362,6 +362,15 @@ async fn a_run_is_played_back_without_a_call_and_asks_about_what_changed() {
     })
     .await;
     assert_eq!(waits["tasks"][0]["status"], "succeeded");
+    let (_, overview) = house.json("POST", "/api/overview", json!({})).await;
+    let waiting = &overview["waiting"][0];
+    assert_eq!(waiting["task"], "two", "it waits for a person: {overview}");
+    assert!(
+        waiting["message"]
+            .as_str()
+            .is_some_and(|asked| asked.contains("prompt")),
+        "{waiting}"
+    );
     let answer = format!("{}/tasks/two/answer", path(&asked));
     let (status, problem) = house.json("POST", &answer, json!({"port": "live"})).await;
     assert!(status.is_success(), "{problem}");

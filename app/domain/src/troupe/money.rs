@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Step, Troupe};
 use crate::{
-    agent::AgentEvent,
+    agent::{AgentEvent, Phase},
     budget::{
         Amount, Budget, Crossed, Notice, OnBudget, Period, Quote, Scope, Verdict, begin_of, day_of,
         ledger::Call,
@@ -92,7 +92,12 @@ impl Troupe {
         let over = tried.filter(|tried| tried.ended_at.is_some());
         let agent = over.and_then(|tried| tried.agent);
         self.keep_books(before, now, step)?;
-        match agent.filter(|agent| self.agents.contains_key(agent)) {
+        // What one that is gone cost stands in the store alone.
+        let lives = |id: &AgentId| {
+            let agent = self.agents.get(id);
+            agent.is_some_and(|agent| agent.state.phase() != Phase::Terminated)
+        };
+        match agent.filter(lives) {
             Some(agent) => self.change_agent(agent, AgentEvent::Charged { cost_usd }, now, step),
             None => Ok(()),
         }

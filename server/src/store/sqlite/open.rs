@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (
         1,
         "start",
@@ -60,6 +60,11 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
         7,
         "calls",
         include_str!("../../../../migrations/0007_calls.sql"),
+    ),
+    (
+        8,
+        "questions",
+        include_str!("../../../../migrations/0008_questions.sql"),
     ),
 ];
 

@@ -13,7 +13,7 @@ pub(super) async fn list(readers: &SqlitePool, most: u32) -> Result<Vec<PersonWa
         "SELECT run_id, workflow_name, task, coalesce(title, node), tasks.status, question,
                 waiting_until, created_at, position
          FROM tasks INDEXED BY tasks_for_people JOIN runs ON runs.id = run_id
-         WHERE (waiting_for IN ('approval', 'replay') OR tasks.status = 'unknown')
+         WHERE (waiting_for = 'approval' OR waiting_for = 'replay' OR tasks.status = 'unknown')
            AND runs.status IN ('queued', 'running', 'paused')
          UNION ALL
          SELECT run_id, workflow_name, task, coalesce(title, node), 'budget', held_by, NULL,
