@@ -88,21 +88,20 @@ pub fn RunDialog(
     /// Its name.
     #[prop(into)]
     name: Signal<String>,
+    /// Whether what it may spend is asked for first.
+    #[prop(optional, into)]
+    limited: Signal<bool>,
 ) -> impl IntoView {
     let title = Signal::derive(move || format!("Run {}", name.get()));
     view! {
         <Dialog title open>
-            {move || workflow.get().map(|workflow| view! { <RunForm workflow inputs=inputs.get()/> })}
+            {move || workflow.get().map(|workflow| view! { <RunForm workflow inputs=inputs.get() limited=limited.get_untracked()/> })}
         </Dialog>
     }
 }
 
-fn read_budget(usd: &str, tokens: &str) -> Result<Budget, (Option<String>, Option<String>)> {
-    budget_form::read(usd, tokens, Period::Total, OnBudget::Wait)
-}
-
 #[component]
-fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
+fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>, limited: bool) -> impl IntoView {
     let texts: Vec<RwSignal<String>> = inputs
         .iter()
         .map(|spec| RwSignal::new(first_text(spec)))
@@ -110,6 +109,7 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
     let wrong = RwSignal::new(Vec::<(String, String)>::new());
     let starting = start_action();
     let (usd, tokens) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let fails = RwSignal::new(false);
     let wrong_budget = RwSignal::new((None::<String>, None::<String>));
     let fields = inputs
         .iter()
@@ -121,7 +121,12 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         let texts: Vec<String> = texts.iter().map(RwSignal::get_untracked).collect();
-        let limit = read_budget(&usd.get_untracked(), &tokens.get_untracked());
+        let on_budget = match fails.get_untracked() {
+            true => OnBudget::Fail,
+            false => OnBudget::Wait,
+        };
+        let (usd, tokens) = (usd.get_untracked(), tokens.get_untracked());
+        let limit = budget_form::read(&usd, &tokens, Period::Total, on_budget);
         match (read_inputs(&inputs, &texts), limit) {
             (Ok(input), Ok(budget)) => {
                 wrong.set(Vec::new());
@@ -138,13 +143,19 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>) -> impl IntoView {
         <form class="form" on:submit=submit>
             {nothing.then(|| view! { <p class="muted">"This workflow asks for no input."</p> })}
             {fields}
-            <details class="run-budget">
+            <details class="run-budget" open=limited>
                 <summary>"Budget"</summary>
-                <Field id="run-usd" label="Dollars at most" help="Before a call that could cost more, the run waits for you. Empty: no limit." error=Signal::derive(move || wrong_budget.get().0)>
+                <Field id="run-usd" label="Dollars at most" help="Empty: no limit." error=Signal::derive(move || wrong_budget.get().0)>
                     <input id="run-usd" aria-describedby="run-usd-help" type="text" inputmode="decimal" bind:value=usd/>
                 </Field>
                 <Field id="run-tokens" label="Tokens at most" help="Read and written together. Empty: no limit." error=Signal::derive(move || wrong_budget.get().1)>
                     <input id="run-tokens" aria-describedby="run-tokens-help" type="text" inputmode="numeric" bind:value=tokens/>
+                </Field>
+                <Field id="run-then" label="A call that could pass it">
+                    <select id="run-then" aria-describedby="run-then-help" on:change:target=move |event| fails.set(event.target().value() == "fail")>
+                        <option value="wait">"waits for you"</option>
+                        <option value="fail">"fails its step"</option>
+                    </select>
                 </Field>
             </details>
             {move || starting.value().get().and_then(Result::err).map(|error| view! { <ErrorView error/> })}

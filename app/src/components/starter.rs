@@ -12,12 +12,24 @@ use super::{
 };
 use crate::{api, error::ApiError};
 
+/// How much is asked before a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// What is needed and has no default.
+    Needed,
+    /// Every input, where there is any.
+    Inputs,
+    /// Every input, and what it may spend.
+    Budget,
+}
+
 /// What is about to be started.
 #[derive(Clone)]
 struct Chosen {
     id: WorkflowId,
     name: String,
     inputs: Vec<InputSpec>,
+    limited: bool,
 }
 
 /// Starts workflows; one per page, with one `StarterDialog`.
@@ -25,7 +37,7 @@ struct Chosen {
 pub struct Starter {
     chosen: RwSignal<Option<Chosen>>,
     open: RwSignal<bool>,
-    look: Action<(WorkflowId, bool), ()>,
+    look: Action<(WorkflowId, Asks), ()>,
     start: Action<(WorkflowId, Value, Budget), Result<(), ApiError>>,
 }
 
@@ -39,8 +51,8 @@ pub fn use_starter() -> Starter {
             toasts.fail(&error);
         }
     });
-    let look = Action::new(move |(id, ask): &(WorkflowId, bool)| {
-        let (id, ask) = (*id, *ask);
+    let look = Action::new(move |(id, asks): &(WorkflowId, Asks)| {
+        let (id, asks) = (*id, *asks);
         async move {
             match api::workflow(id, None).await {
                 Ok(detail) => {
@@ -48,15 +60,21 @@ pub fn use_starter() -> Starter {
                     let needs = inputs
                         .iter()
                         .any(|input| input.required && input.default.is_none());
-                    if inputs.is_empty() || !(ask || needs) {
-                        start.dispatch((id, json!({}), Budget::default()));
-                    } else {
+                    let asked = match asks {
+                        Asks::Needed => needs,
+                        Asks::Inputs => !inputs.is_empty(),
+                        Asks::Budget => true,
+                    };
+                    if asked {
                         chosen.set(Some(Chosen {
                             id,
                             name: detail.drawing.name,
                             inputs,
+                            limited: asks == Asks::Budget,
                         }));
                         open.set(true);
+                    } else {
+                        start.dispatch((id, json!({}), Budget::default()));
                     }
                 }
                 Err(error) => toasts.fail(&error),
@@ -74,12 +92,17 @@ pub fn use_starter() -> Starter {
 impl Starter {
     /// Starts it with its defaults; asks only where something is needed that has none.
     pub fn start(self, workflow: WorkflowId) {
-        self.look.dispatch((workflow, false));
+        self.look.dispatch((workflow, Asks::Needed));
     }
 
     /// Asks for its inputs first, where it has any.
     pub fn ask(self, workflow: WorkflowId) {
-        self.look.dispatch((workflow, true));
+        self.look.dispatch((workflow, Asks::Inputs));
+    }
+
+    /// Asks for its inputs and what it may spend.
+    pub fn ask_for_budget(self, workflow: WorkflowId) {
+        self.look.dispatch((workflow, Asks::Budget));
     }
 
     /// Whether something is being started.
@@ -99,6 +122,7 @@ pub fn StarterDialog(starter: Starter) -> impl IntoView {
             workflow=Signal::derive(move || chosen.read().as_ref().map(|chosen| chosen.id))
             inputs=Signal::derive(move || chosen.read().as_ref().map(|chosen| chosen.inputs.clone()).unwrap_or_default())
             name=Signal::derive(move || chosen.read().as_ref().map(|chosen| chosen.name.clone()).unwrap_or_default())
+            limited=Signal::derive(move || chosen.read().as_ref().is_some_and(|chosen| chosen.limited))
         />
     }
 }

@@ -121,6 +121,31 @@ enum Found {
     Nothing,
 }
 
+/// What is done after a look.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Forget,
+    Again { asked: usize, wait: Duration },
+    GiveUp,
+}
+
+/// What is done with a call of that age (in milliseconds) after a look, of which `asked` before brought
+/// nothing.
+fn next(found: Found, asked: usize, age_ms: u64) -> Next {
+    match found {
+        Found::Settled => Next::Forget,
+        Found::Later(wait) if age_ms < MOST_HOURS * 3_600_000 => Next::Again { asked, wait },
+        Found::Nothing => match ASK_AFTER.get(asked + 1) {
+            Some(wait) => Next::Again {
+                asked: asked + 1,
+                wait: *wait,
+            },
+            None => Next::GiveUp,
+        },
+        Found::Later(_) => Next::GiveUp,
+    }
+}
+
 impl LateCosts {
     /// Works until shutdown.
     pub async fn run(mut self) {
@@ -186,16 +211,10 @@ impl LateCosts {
                 Found::Later(LOOK_AGAIN)
             }
         };
-        match found {
-            Found::Settled => self.forget(&call).await,
-            Found::Later(wait) if age < MOST_HOURS * 3_600_000 => {
-                self.later(Lost { call, asked }, wait);
-            }
-            Found::Nothing if asked + 1 < ASK_AFTER.len() => {
-                let asked = asked + 1;
-                self.later(Lost { call, asked }, ASK_AFTER[asked]);
-            }
-            Found::Later(_) | Found::Nothing => {
+        match next(found, asked, age) {
+            Next::Forget => self.forget(&call).await,
+            Next::Again { asked, wait } => self.later(Lost { call, asked }, wait),
+            Next::GiveUp => {
                 tracing::warn!(
                     call = call.generation_id,
                     "what this call cost stays unknown"
@@ -279,5 +298,34 @@ impl LateCosts {
         };
         let graph = graph_of(store, workflow, version).await?;
         live_run(store, run, graph).await.map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_that_knows_nothing_is_asked_eight_times_within_four_minutes() {
+        let (mut asked, mut waited, mut looks) = (0, ASK_AFTER[0], 1);
+        while let Next::Again { asked: more, wait } = next(Found::Nothing, asked, 0) {
+            asked = more;
+            waited += wait;
+            looks += 1;
+        }
+        assert_eq!((looks, waited), (8, Duration::from_secs(242)));
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_asked_again_for_a_day() {
+        let later = |age_ms| next(Found::Later(LOOK_AGAIN), 3, age_ms);
+        let day_ms = 24 * 3_600_000;
+        let again = Next::Again {
+            asked: 3,
+            wait: LOOK_AGAIN,
+        };
+        assert_eq!(later(day_ms - 1), again, "a look that failed is none");
+        assert_eq!(later(day_ms), Next::GiveUp);
+        assert_eq!(next(Found::Settled, 0, day_ms), Next::Forget);
     }
 }

@@ -7,8 +7,8 @@ use super::{saving::Saver, state::Editor};
 use crate::{
     canvas::{controls::Control, document::Document},
     components::{
-        Button, ButtonLook, Glyph,
-        starter::{StarterDialog, use_starter},
+        Button, ButtonLook, Glyph, IconButton,
+        starter::{Starter, StarterDialog, use_starter},
         use_toasts,
     },
 };
@@ -81,13 +81,13 @@ fn RunButton(editor: Editor, saver: Saver, workflow: WorkflowId) -> impl IntoVie
             "{many} errors keep it from running: see Problems below."
         )),
     });
-    let press = move |()| {
+    let press = move |begin: fn(Starter, WorkflowId)| {
         saving.set(true);
         spawn_local(async move {
             let saved = saver.save_now().await;
             let _gone = saving.try_set(false);
             match saved {
-                Ok(()) => starter.ask(workflow),
+                Ok(()) => begin(starter, workflow),
                 Err(reason) => toasts.warn(format!(
                     "It was not started, because it could not be saved. {reason}"
                 )),
@@ -95,17 +95,24 @@ fn RunButton(editor: Editor, saver: Saver, workflow: WorkflowId) -> impl IntoVie
         });
     };
     let busy = Signal::derive(move || saving.get() || starter.busy().get());
+    let cannot = Signal::derive(move || reason.with(Option::is_some));
     view! {
         <div class="run" title=move || reason.get()>
             <Button
                 look=ButtonLook::Primary
                 icon=Glyph::Play
-                disabled=Signal::derive(move || reason.with(Option::is_some))
+                disabled=cannot
                 busy
-                on_press=press
+                on_press=move |()| press(Starter::ask)
             >
                 "Run"
             </Button>
+            <IconButton
+                glyph=Glyph::Down
+                label="Run with a budget"
+                disabled=Signal::derive(move || cannot.get() || busy.get())
+                on_press=move |()| press(Starter::ask_for_budget)
+            />
             <span class="only-said">{move || reason.get()}</span>
         </div>
         <StarterDialog starter/>

@@ -2,12 +2,15 @@
 
 use app::api::dto::{UsageBy, UsageQuery};
 use domain::{
+    agent::AgentState,
     budget::{Amount, Budget, Period, Scope, day_of},
     event::{Fact, SystemEvent},
     money::MicroUsd,
+    run::{LateCost, TurnFailure},
 };
 
 use super::*;
+use crate::store::calls::OpenCalls;
 
 fn query(by: UsageBy) -> UsageQuery {
     UsageQuery {
@@ -77,4 +80,90 @@ async fn a_budget_is_there_until_it_is_taken_away() {
         let known: Vec<_> = known.into_iter().map(|state| state.budget).collect();
         assert_eq!(known, given.map(Some).into_iter().collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn what_a_cut_call_cost_counts_on_the_day_on_which_the_call_was_counted() {
+    let store = store().await;
+    let mut log = Log::default();
+    let (of, name) = (run(1), task("a"));
+    let id = "gen-1".to_owned();
+    let queued = log.queued(of);
+    let began = TaskEvent::TurnBegan {
+        attempt: 1,
+        turn: 1,
+        generation_id: id.clone(),
+        model: "acme:m/1".into(),
+    };
+    let began = log.task(of, name.clone(), Some(agent(1)), began);
+    let mut failure = TurnFailure::cut("acme:m/1".into(), id.clone());
+    failure.assumed_usd = Some(MicroUsd(50));
+    let failed = TaskEvent::TurnFailed {
+        attempt: 1,
+        turn: 1,
+        failure,
+    };
+    let failed = log.task(of, name.clone(), Some(agent(1)), failed);
+    let counted_at = failed.at;
+    let gone = Agent {
+        state: AgentState::Terminated {
+            reason: "idle".into(),
+        },
+        ..spawned(agent(1), "Ada", NOON)
+    };
+    let batch = Batch {
+        events: vec![queued, began, failed],
+        runs: vec![ChangedRun {
+            row: run_row(of, "failed", NOON),
+            tasks: vec![],
+            attempts: vec![],
+        }],
+        agents: vec![gone],
+        ..Batch::default()
+    };
+    store.append(&batch).await.expect("it is stored");
+    let open = store.open_calls().await.expect("calls");
+    assert_eq!(
+        open.iter()
+            .map(|call| (call.provider.as_str(), call.model.as_str()))
+            .collect::<Vec<_>>(),
+        [("acme", "m/1")]
+    );
+
+    let late = LateCost {
+        generation_id: id,
+        provider: "acme".into(),
+        model: "m/1".into(),
+        cost_usd: MicroUsd(30),
+        prompt_tokens: Some(3),
+        completion_tokens: None,
+        assumed_usd: MicroUsd(50),
+        counted: true,
+        counted_at,
+    };
+    let priced = TaskEvent::TurnPriced {
+        attempt: 1,
+        turn: 1,
+        late,
+    };
+    let mut priced = log.task(of, name, Some(agent(1)), priced);
+    let next_day = counted_at.plus_ms(86_400_000);
+    priced.at = next_day;
+    let batch = Batch {
+        events: vec![priced],
+        ..Batch::default()
+    };
+    store.append(&batch).await.expect("it is stored");
+    assert!(store.open_calls().await.expect("calls").is_empty());
+    let rows = store.usage(&query(UsageBy::Day)).await.expect("sums");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].day, Some(day_of(counted_at)));
+    let sums = rows[0].sums;
+    assert_eq!((sums.calls, sums.calls_unknown, sums.calls_charged), (1, 0, 1));
+    assert_eq!(sums.cost_usd(), Some(MicroUsd(30)));
+    assert_eq!(sums.assumed_usd, MicroUsd(0));
+    let today = store.spent_since(next_day).await.expect("a sum");
+    assert_eq!(today.cost, MicroUsd(0), "nothing of it was spent that day");
+    let agent = store.agent(agent(1)).await.expect("readable");
+    assert_eq!(agent.map(|agent| agent.cost_usd), Some(MicroUsd(30)));
 }
