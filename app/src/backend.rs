@@ -21,8 +21,8 @@ use crate::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, AgentQuery, AgentsFound, BudgetState,
         Catalogue, EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck,
-        ProviderForm, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
-        Saved, SetBudget, SetRunBudget, StartRun, Storage, UsageOverview, UsageQuery, UsageRange,
+        ProviderForm, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved,
+        SetBudget, SetRunBudget, StartRun, Storage, UsageOverview, UsageQuery, UsageRange,
         UsageRow, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSummary,
     },
     error::ApiError,

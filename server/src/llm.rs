@@ -23,11 +23,11 @@ pub mod scripted;
 mod sse;
 mod wire;
 
+use domain::{graph::Preferences, money::MicroUsd};
 pub use domain::{
     quota::Quota,
     run::{CostIs, FinishReason, ToolCall},
 };
-use domain::{graph::Preferences, money::MicroUsd};
 use futures::{
     FutureExt, StreamExt,
     future::BoxFuture,

@@ -362,9 +362,7 @@ impl Agent {
             AgentEvent::Message(_)
             | AgentEvent::Read { .. }
             | AgentEvent::Freed { .. }
-            | AgentEvent::Charged { .. } => {
-                from != Phase::Terminated
-            }
+            | AgentEvent::Charged { .. } => from != Phase::Terminated,
             AgentEvent::Working { .. } => self.room() > 0 && from == Phase::Working,
             AgentEvent::Spawned { .. }
             | AgentEvent::Idle { .. }

@@ -29,8 +29,7 @@ pub use self::{
         UsageRow, UsageSums,
     },
     providers::{
-        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo,
-        WrittenKey,
+        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, WrittenKey,
     },
     storage::{CleanEnd, CleanStep, Cleaned, Cleaning, Storage, TableSpace, WorkflowSpace},
 };

@@ -170,13 +170,32 @@ async fn an_answer_of_the_wrong_form_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_stays_wrong_fails_in_a_way_that_may_pass() {
+async fn an_answer_that_stays_wrong_fails_after_one_correction() {
     let stage = Stage::new((0..3).map(|_| Script::Says(says("{}"))));
     let lines = stage.run(with_schema()).await;
+    assert_eq!(stage.llm.asked().len(), 2, "{lines}");
     assert!(
-        lines.ends_with("failed, may pass: output_not_valid: The answer does not satisfy the output schema: the whole: \"n\" is a required property. Allow more turns, or ask for less."),
+        lines.ends_with("failed, lasts: output_not_valid: The answer does not satisfy the output schema, also where the model was asked to correct it: the whole: \"n\" is a required property. Ask for less in the schema, say in the prompt what is wanted, or use a model that can be held to a schema."),
         "{lines}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_between_two_answers_begins_the_correction_anew() {
+    let scripts = [
+        Script::Says(says("Sure!")),
+        Script::Says(calls(&[("a", "note", r#"{"line":"tea"}"#)])),
+        Script::Says(says("Sorry!")),
+        Script::Says(says("{\"n\":1}")),
+    ];
+    let stage = Stage::new(scripts);
+    let spec = AttemptSpec {
+        max_turns: 9,
+        tools: vec!["note".into()],
+        ..with_schema()
+    };
+    let lines = stage.run(spec).await;
+    assert!(lines.ends_with("succeeded: {\"n\":1}"), "{lines}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,6 +123,17 @@ impl Drop for Charged<'_> {
     }
 }
 
+/// Another try would cost as much and bring the same.
+fn not_valid(problem: &str) -> TaskError {
+    TaskError::lasting(
+        "output_not_valid",
+        format!(
+            "The answer does not satisfy the output schema, also where the model was asked to correct it: {problem}. \
+             Ask for less in the schema, say in the prompt what is wanted, or use a model that can be held to a schema."
+        ),
+    )
+}
+
 /// Works on an attempt to its end, or until it is stopped. Everything that comes of it is reported;
 /// being stopped is not, because whoever stops an attempt knows.
 pub async fn attempt(spec: AttemptSpec, context: AttemptContext) {
@@ -232,7 +243,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The output in a turn that asks for no tools; `None` when the model has to try again.
+    /// The output in a turn that asks for no tools; `None` when the model has to correct it, for which it
+    /// gets one turn.
     fn output(&self, record: &TurnRecord) -> Result<Option<Value>, End> {
         let failed = |error| Err(End::Failed(error));
         match record.finish_reason {
@@ -258,9 +270,20 @@ impl<'a> Work<'a> {
                         "The model answered with nothing. A retry often helps.",
                     ));
                 }
-                Ok(self.form.read(&record.text).ok())
+                match self.form.read(&record.text) {
+                    Ok(output) => Ok(Some(output)),
+                    Err(problem) if self.was_corrected() => failed(not_valid(&problem)),
+                    Err(_) => Ok(None),
+                }
             }
         }
+    }
+
+    /// Whether the last answer is a correction: the one before it was an answer too.
+    fn was_corrected(&self) -> bool {
+        let before = self.turns.iter().rev().nth(1);
+        let record = before.and_then(|turn| turn.done.as_ref());
+        record.is_some_and(|record| record.tool_calls.is_empty())
     }
 
     fn out_of_turns(&self, last: Option<&TurnRecord>) -> TaskError {
@@ -268,10 +291,10 @@ impl<'a> Work<'a> {
         match last {
             Some(record) if record.tool_calls.is_empty() => {
                 let problem = self.form.read(&record.text).err().unwrap_or_default();
-                TaskError::passing(
+                TaskError::lasting(
                     "output_not_valid",
                     format!(
-                        "The answer does not satisfy the output schema: {problem}. Allow more turns, or ask for less."
+                        "The answer does not satisfy the output schema: {problem}. No turn was left to correct it: allow more turns, or ask for less."
                     ),
                 )
             }

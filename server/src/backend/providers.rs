@@ -2,8 +2,7 @@
 
 use app::{
     api::dto::{
-        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo,
-        WrittenKey,
+        Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, WrittenKey,
     },
     error::{ApiError, ErrorKind},
 };
@@ -115,9 +114,9 @@ impl Product {
     pub(super) async fn quota_of(&self, name: &str) -> Result<Quota, ApiError> {
         let llm = self.providers.get(name);
         let llm = llm.ok_or_else(|| ApiError::not_found("provider"))?;
-        llm.quota().await.map_err(|error| {
-            ApiError::new(ErrorKind::Unavailable, error.code(), error.to_string())
-        })
+        llm.quota()
+            .await
+            .map_err(|error| ApiError::new(ErrorKind::Unavailable, error.code(), error.to_string()))
     }
 
     pub(super) async fn look_around(&self) -> Vec<FoundServer> {

@@ -4,11 +4,7 @@
 //!
 //! Refused here: guessing. What no book knows stays unknown.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::{
     id::RunId,

@@ -9,5 +9,6 @@ mod product;
 mod providers;
 mod redis;
 mod tester;
+mod troubles;
 mod upkeep;
 mod web;

@@ -140,7 +140,7 @@ fn two_steps(model: &str) -> Value {
 }
 
 /// Asks until the answer fits; how it is then.
-async fn until(house: &House, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(house: &House, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let (_, found) = house.json("GET", path, Value::Null).await;

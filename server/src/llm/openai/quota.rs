@@ -45,10 +45,7 @@ fn free_calls(data: &Value, now: Timestamp) -> Option<Allowance> {
 
 /// Reads what the headers of an answer say that came at `now`. A proxy hands on those of the server
 /// behind it under names of its own.
-pub fn of_headers<'a>(
-    now: Timestamp,
-    header: impl Fn(&str) -> Option<&'a str>,
-) -> Vec<Allowance> {
+pub fn of_headers<'a>(now: Timestamp, header: impl Fn(&str) -> Option<&'a str>) -> Vec<Allowance> {
     let kinds = [
         (AllowanceOf::Requests, "requests"),
         (AllowanceOf::Tokens, "tokens"),

@@ -36,10 +36,7 @@ pub(super) async fn note(writer: &Mutex<Writer>, calls: &[OpenCall]) -> Result<(
     writer.finish(result).await
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    calls: &[OpenCall],
-) -> Result<(), StoreError> {
+async fn insert(connection: &mut SqliteConnection, calls: &[OpenCall]) -> Result<(), StoreError> {
     let rows = CALLS.rows(connection, calls, |call, to| {
         to.add(call.generation_id.as_str())?;
         to.add(call.provider.as_str())?;
@@ -79,12 +76,13 @@ fn begun_by(event: &Event) -> Option<OpenCall> {
     let Fact::Task {
         run,
         task,
-        event: TaskEvent::TurnBegan {
-            attempt,
-            turn,
-            generation_id,
-            model,
-        },
+        event:
+            TaskEvent::TurnBegan {
+                attempt,
+                turn,
+                generation_id,
+                model,
+            },
         ..
     } = &event.fact
     else {

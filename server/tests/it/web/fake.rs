@@ -11,8 +11,8 @@ use app::{
     api::dto::{
         Accepted, Actor, AgentDetail, AgentMessage, AgentName, BudgetState, Catalogue, CleanStep,
         Cleaning, EventQuery, FoundServer, GivenAnswer, Overview, Page, ProviderCheck,
-        ProviderForm, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary,
-        Saved, SetBudget, SetRunBudget, StartRun, Storage, TableSpace, UsageOverview, UsageQuery,
+        ProviderForm, ProviderInfo, RetryRun, RunNode, RunQuery, RunSnapshot, RunSummary, Saved,
+        SetBudget, SetRunBudget, StartRun, Storage, TableSpace, UsageOverview, UsageQuery,
         UsageRange, UsageRow, UsageSums, VersionInfo, WorkflowDetail, WorkflowQuery, WorkflowSpace,
         WorkflowSummary,
     },

@@ -159,7 +159,10 @@ async fn what_a_cut_call_cost_counts_on_the_day_on_which_the_call_was_counted() 
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].day, Some(day_of(counted_at)));
     let sums = rows[0].sums;
-    assert_eq!((sums.calls, sums.calls_unknown, sums.calls_charged), (1, 0, 1));
+    assert_eq!(
+        (sums.calls, sums.calls_unknown, sums.calls_charged),
+        (1, 0, 1)
+    );
     assert_eq!(sums.cost_usd(), Some(MicroUsd(30)));
     assert_eq!(sums.assumed_usd, MicroUsd(0));
     let today = store.spent_since(next_day).await.expect("a sum");
