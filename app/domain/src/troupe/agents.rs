@@ -227,7 +227,7 @@ impl Troupe {
             .iter()
             .position(|model| self.doors.way(model, now) == Way::Free);
         models.drain(..free.unwrap_or(0));
-        if !self.doors.is_quiet() {
+        if !self.doors.is_quiet() && !live.calls_nobody(place) {
             self.doors.enter(&models[0], key, now);
         }
         let model = Some(models.remove(0)).filter(|model| !model.is_empty());

@@ -111,6 +111,9 @@ impl Troupe {
         let Some((task, agent)) = live.waits_for_try(key).filter(|_| !live.run.is_paused()) else {
             return Ok(false);
         };
+        if live.calls_nobody(task) {
+            return Ok(false);
+        }
         let spec = agent.and_then(|agent| self.agents.get(&agent));
         let models = live.models_of(task, spec.map(|agent| &agent.spec));
         match self.doors.stand_up(&models, now) {

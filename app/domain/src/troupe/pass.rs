@@ -136,7 +136,7 @@ impl Troupe {
 
     /// Whether the models of a task may be called now.
     fn way_of(&self, live: &LiveRun, task: TaskIx, agent: Option<AgentId>, now: Timestamp) -> Way {
-        if self.doors.is_quiet() {
+        if self.doors.is_quiet() || live.calls_nobody(task) {
             return Way::Free;
         }
         let agent = agent.and_then(|agent| self.agents.get(&agent));

@@ -2,6 +2,7 @@
 //! log of a run is as a recording.
 
 use domain::{
+    event::SystemEvent,
     id::{RunId, TaskName},
     money::MicroUsd,
     run::{
@@ -21,7 +22,10 @@ fn recorded() -> RunId {
 
 /// A run that plays back, with a limit that nothing fits into.
 fn begin(graph: &str, on_change: OnChange) -> Stage {
-    let mut stage = Stage::new(graph, "workflow other: x");
+    begin_on(Stage::new(graph, "workflow other: x"), on_change)
+}
+
+fn begin_on(mut stage: Stage, on_change: OnChange) -> Stage {
     let Input::Command {
         by,
         command: Command::StartRun(start),
@@ -122,6 +126,23 @@ fn what_is_played_back_costs_nothing_and_asks_no_budget() {
     assert_eq!(run.tasks["a"].tokens().all(), 0);
     assert_eq!(run.totals.spent(), domain::budget::Amount::default());
     stage.assert_sound();
+}
+
+#[test]
+fn a_model_that_is_out_of_order_does_not_hold_up_what_calls_nobody() {
+    for (on_change, goes_on) in [(OnChange::Ask, true), (OnChange::Live, false)] {
+        let mut stage = Stage::new("a; a calls acme:m", "");
+        let until = stage.now.plus_ms(60_000);
+        stage.troupe.recall(&SystemEvent::ProviderUnhealthy {
+            provider: "acme".into(),
+            model: "m".into(),
+            reason: "it failed".into(),
+            until,
+        });
+        let stage = begin_on(stage, on_change);
+        assert_eq!(!stage.started.is_empty(), goes_on, "{}", stage.tree());
+        stage.assert_sound();
+    }
 }
 
 #[test]

@@ -158,6 +158,7 @@ fn draw(text: &str) -> Drawing {
             [_, "timeout", ms] => ("timeout_ms", json!(ms.parse::<u64>().expect("a number"))),
             [_, "disabled"] => ("disabled", json!(true)),
             [_, "can", word] => ("capabilities", json!([word])),
+            [_, "calls", model] => ("model", json!(model)),
             [_, "by", name] => ("agent", json!(name)),
             _ => continue,
         };

@@ -67,6 +67,12 @@ impl LiveRun {
         }
     }
 
+    /// Whether a task is given recorded answers and calls no model by itself.
+    pub fn calls_nobody(&self, task: TaskIx) -> bool {
+        let replay = self.replay_of(task);
+        replay.is_some_and(|replay| replay.on_change != OnChange::Live)
+    }
+
     /// How the calls of a task are played back: as the run says, or as a person chose for this task.
     pub fn replay_of(&self, task: TaskIx) -> Option<Replay> {
         let mut replay = self.run.replay.clone()?;
