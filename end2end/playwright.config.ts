@@ -1,6 +1,7 @@
 // How journeys run: one after the other, each file against a server process of its own (support/server.ts),
 // in the Chromium that the system has. Never retried: a journey that passes on the second try has found something.
 import { defineConfig } from '@playwright/test';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -27,16 +28,7 @@ export default defineConfig({
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
+      args: JSON.parse(readFileSync(join(import.meta.dirname, 'support/chromium.json'), 'utf8')) as string[],
     },
   },
 });

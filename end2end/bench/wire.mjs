@@ -4,6 +4,7 @@ import { fork, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { watch } from './browser.mjs';
 import { api, drained, median, memoryMb, now, pause, quantile, row, scratch, start } from './bench.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -27,35 +28,40 @@ function cpuSeconds(pid) {
 
 const told = (child) => new Promise((done) => child.once('message', done));
 
-async function talking(name, streams, chunks, flood, measure) {
+async function talking(name, { streams, chunks, flood = false, hears = true }, measure) {
   const talker = fork(join(here, 'talker.mjs'), [streams, chunks, flood ? 1 : 0].map(String), { stdio: 'inherit' });
   const port = await told(talker);
   const server = await start(join(scratch, name), { OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1` });
-  const hearer = fork(join(here, 'hearer.mjs'), [server.ws], { stdio: 'inherit' });
-  await told(hearer);
+  const hearer = hears ? fork(join(here, 'hearer.mjs'), [server.ws], { stdio: 'inherit' }) : null;
+  if (hearer) await told(hearer);
   const heard = () => {
     const answer = told(hearer);
     hearer.send('tell');
     return answer;
   };
   try {
-    const { id } = await api(server, 'POST', '/workflows', speaker);
     const begun = told(talker);
-    await api(server, 'POST', `/workflows/${id}/runs/batch`, { inputs: Array.from({ length: streams }, () => ({})) });
+    // The one that is watched has a workflow to itself, as it would have.
+    const begin = async (count) => {
+      const { id } = await api(server, 'POST', '/workflows', speaker);
+      return api(server, 'POST', `/workflows/${id}/runs/batch`, { inputs: Array.from({ length: count }, () => ({})) });
+    };
+    if (streams > 1) await begin(streams - 1);
+    const [watched] = (await begin(1)).items;
     await begun;
-    await measure(server, heard, talker);
+    await measure(server, heard, talker, watched.id);
     await drained(server);
     const failed = (await api(server, 'GET', '/runs?status=failed&limit=1')).items.length;
     if (failed > 0) throw new Error('a run failed');
   } finally {
-    hearer.kill();
+    hearer?.kill();
     talker.kill();
     await server.stop();
   }
 }
 
 async function thousandStreams() {
-  await talking('thousand', STREAMS, PER_SECOND * SECONDS, false, async (server, heard, talker) => {
+  await talking('thousand', { streams: STREAMS, chunks: PER_SECOND * SECONDS }, async (server, heard, talker) => {
     // The first seconds hold the beginning of a thousand runs.
     await pause(3_000);
     await heard();
@@ -79,12 +85,36 @@ async function thousandStreams() {
   });
 }
 
+/** The page of one of a thousand runs, while all of them are written. */
+async function inTheBrowser() {
+  await talking('page', { streams: STREAMS, chunks: PER_SECOND * (SECONDS + 10), hears: false }, async (server, _, talker, run) => {
+    const page = await watch(server, run);
+    try {
+      await pause(3_000);
+      await page.ages();
+      const [began, before, fakeBefore] = [now(), cpuSeconds(server.pid), cpuSeconds(talker.pid)];
+      await pause((SECONDS - 5) * 1_000);
+      const took = (now() - began) / 1_000;
+      const [used, fakeUsed] = [cpuSeconds(server.pid) - before, cpuSeconds(talker.pid) - fakeBefore];
+      const ages = await page.ages();
+      const ms = (q) => quantile(ages, q).toFixed(1);
+      row(
+        `${STREAMS} streams, ${PER_SECOND} chunks/s each, one of them watched on its page in Chromium: chunk sent to the frame that shows it, p50 / p99 / most`,
+        `${ms(0.5)} / ${ms(0.99)} / ${ms(1)} ms (${ages.length} chunks; server ${(used / took).toFixed(2)} cores, model server ${(fakeUsed / took).toFixed(2)})`,
+        'p99 ≤ 50 ms',
+      );
+    } finally {
+      await page.close();
+    }
+  });
+}
+
 /** One answer, each chunk sent by itself. What it costs holds everything: network, parser, JSON, event, reader. */
 async function flood() {
   const chunks = 40_000;
   const costs = [];
   for (let round = 0; round < 3; round += 1) {
-    await talking(`flood-${round}`, 1, chunks, true, async (server) => {
+    await talking(`flood-${round}`, { streams: 1, chunks, flood: true }, async (server) => {
       const before = cpuSeconds(server.pid);
       await drained(server);
       costs.push(((cpuSeconds(server.pid) - before) / chunks) * 1e6);
@@ -107,4 +137,5 @@ export async function wire() {
   parser();
   await flood();
   await thousandStreams();
+  await inTheBrowser();
 }

@@ -69,7 +69,7 @@ test('set a provider up, test it, find a model', async ({ page, shot, watched })
   await expect(edit).toBeHidden();
   await row.getByRole('button', { name: 'Test' }).click();
   await expect(row.getByText(/Works: 4 models/)).toBeVisible();
-  await open(page, '/settings');
+  // What it may spend is asked anew with the new key; the dashboard warns too.
   await expect(row.getByText('$0.80 of $10.00 left')).toBeVisible();
   await expect(row.getByText('runs out')).toBeVisible();
   expect(await page.content()).not.toContain(KEY);
@@ -80,15 +80,19 @@ test('set a provider up, test it, find a model', async ({ page, shot, watched })
   await expect(models.getByRole('row')).toHaveCount(2);
   await expect(models.getByRole('row').last()).toContainText('131k');
   await shot('models');
+
+  await open(page, '/');
+  const low = page.getByRole('region', { name: 'Keys that run out' });
+  await expect(low.getByText(/The key of openrouter has little left: \$0.80 of \$10.00 left/)).toBeVisible();
+  await shot('runs-out');
 });
 
 test('a run waits at its budget until it is raised', async ({ page, server, shot }) => {
   await provide(server);
-  const workflow = await server.createWorkflow({ ...twoSteps('Bounded', 'acme/echo'), inputs: [{ name: 'topic', type: 'string', default: 'echoes' }] });
+  const workflow = await server.createWorkflow(twoSteps('Bounded', 'acme/echo'));
   await open(page, `/workflows/${workflow}`);
-  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await page.getByRole('button', { name: 'Run with a budget' }).click();
   const dialog = page.getByRole('dialog', { name: 'Run Bounded' });
-  await dialog.getByText('Budget', { exact: false }).first().click();
   await dialog.getByLabel('Dollars at most').fill('0.0115');
   await dialog.getByRole('button', { name: /Run|Start/ }).click();
   const run = new RunPage(page);

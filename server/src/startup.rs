@@ -280,6 +280,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         let log = kernel.clone();
         tracker.spawn(quotas::watch(
             Arc::clone(&providers),
+            desk.changes(),
             Arc::clone(&clock),
             low,
             shutdown.child_token(),

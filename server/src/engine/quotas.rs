@@ -17,9 +17,11 @@ const EVERY: Duration = Duration::from_secs(300);
 /// Keys that have little left, one sentence each, by provider.
 pub type LowQuotas = BTreeMap<String, String>;
 
-/// Asks until shutdown; `write` puts into the log whose key came to have little left.
+/// Asks now and then, and whenever providers are changed, until shutdown; `write` puts into the log whose
+/// key came to have little left.
 pub async fn watch(
     providers: Arc<Providers>,
+    mut changes: watch::Receiver<u64>,
     clock: Arc<dyn Clock>,
     low: watch::Sender<LowQuotas>,
     shutdown: CancellationToken,
@@ -31,6 +33,8 @@ pub async fn watch(
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = tick.tick() => {}
+            // The sender is a part of the desk, which lives as long as this.
+            _ = changes.changed() => {}
         }
         let asked = tokio::select! {
             () = shutdown.cancelled() => return,

@@ -10,6 +10,7 @@ use std::{
 
 use domain::time::Timestamp;
 use futures::future::join_all;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -92,6 +93,8 @@ pub struct ProviderDesk {
     offers: Mutex<BTreeMap<String, Offer>>,
     /// One change at a time: each reads what is there first.
     changing: tokio::sync::Mutex<()>,
+    /// How often providers were changed.
+    changes: watch::Sender<u64>,
 }
 
 impl ProviderDesk {
@@ -109,7 +112,13 @@ impl ProviderDesk {
             clock,
             offers: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            changes: watch::Sender::default(),
         }
+    }
+
+    /// To be told of changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Puts what is stored into the table; what cannot be used comes back as sentences for people. One
@@ -203,7 +212,7 @@ impl ProviderDesk {
         let client = self.client(&row, key)?;
         self.store.save_provider(&row, self.clock.now()).await?;
         self.providers.put(Arc::new(client), Origin::Settings);
-        self.forget_offer(&name);
+        self.has_changed(&name);
         Ok(())
     }
 
@@ -219,7 +228,7 @@ impl ProviderDesk {
         if self.providers.origin(name) == Some(Origin::Settings) {
             self.providers.remove(name);
         }
-        self.forget_offer(name);
+        self.has_changed(name);
         Ok(())
     }
 
@@ -277,9 +286,11 @@ impl ProviderDesk {
         }
     }
 
-    fn forget_offer(&self, name: &str) {
+    /// A provider is another one now, or gone.
+    fn has_changed(&self, name: &str) {
         let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
         offers.remove(name);
+        self.changes.send_modify(|count| *count += 1);
     }
 
     fn not_ours(&self, name: &str) -> Refused {

@@ -251,6 +251,38 @@ async fn a_call_that_a_crash_cut_is_paid_for_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_call_that_a_person_stopped_counts_until_its_cost_is_known() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let run = start(&house, two_steps("hang-once"), json!({})).await;
+    until(&house, "/api/v1/events?type=turn.began", |found| {
+        found["items"][0]["data"]["generation_id"] == "gen-1"
+    })
+    .await;
+    let (status, _) = house
+        .json("POST", &format!("{run}/cancel"), json!({}))
+        .await;
+    assert!(status.is_success());
+    let stopped = until(&house, &run, |run| run["status"] == "cancelled").await;
+    let failure = &stopped["tasks"][0]["attempts"][0]["turns"][0]["failures"][0];
+    assert_eq!(
+        (&failure["error"]["code"], &failure["generation_id"]),
+        (&json!("call_cut"), &json!("gen-1")),
+        "{stopped:#}"
+    );
+    until(&house, &run, |run| run["cost_usd"] == BROKEN).await;
+    let known = usage(&house).await;
+    assert_eq!(
+        (&known["calls"], &known["charged_usd"]),
+        (&json!(1), &json!(BROKEN)),
+        "{known}"
+    );
+    assert_eq!(seller.calls(), 1);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_run_waits_at_its_limit_until_a_person_raises_it() {
     let data = tempfile::tempdir().expect("a directory");
     let (url, seller) = Seller::open().await;
