@@ -1,5 +1,5 @@
 // The product's own page in a browser, watching one answer being written whose every word is the moment at which it was
-// sent: how old words are in the first frame that shows them.
+// sent: how old words are when they stand in the page. The next frame paints them.
 import { chromium } from '@playwright/test';
 import { readFileSync } from 'node:fs';
 
@@ -24,9 +24,8 @@ export async function watch(server, run) {
         for (const word of text.slice(known, end).split(' ')) if (word !== '') globalThis.ages.push(at - Number(word));
         known = end;
       }
-      requestAnimationFrame(look);
     };
-    look();
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
   return {
     ages: () => page.evaluate(() => globalThis.ages.splice(0)),

@@ -99,7 +99,7 @@ async function inTheBrowser() {
       const ages = await page.ages();
       const ms = (q) => quantile(ages, q).toFixed(1);
       row(
-        `${STREAMS} streams, ${PER_SECOND} chunks/s each, one of them watched on its page in Chromium: chunk sent to the frame that shows it, p50 / p99 / most`,
+        `${STREAMS} streams, ${PER_SECOND} chunks/s each, one of them watched on its page in Chromium: chunk sent to chunk in the page, p50 / p99 / most`,
         `${ms(0.5)} / ${ms(0.99)} / ${ms(1)} ms (${ages.length} chunks; server ${(used / took).toFixed(2)} cores, model server ${(fakeUsed / took).toFixed(2)})`,
         'p99 ≤ 50 ms',
       );

@@ -121,6 +121,9 @@ test('a call that broke off says so, shows what came, and what it cost later', a
   await open(page, `/runs/${id}`);
   const run = new RunPage(page);
   await run.ends('failed');
+  // The run says it too, with what came.
+  await page.getByText('Raw answer').click();
+  await expect(page.locator('pre', { hasText: 'An echo' })).toBeVisible();
   await run.task('Say it').first().click();
   await expect(run.panel().getByText(/broke off: the connection was lost in the middle/).first()).toBeVisible();
   await run.panel().getByText('Raw answer').click();

@@ -115,7 +115,7 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>, limited: bool) -> impl 
         .iter()
         .zip(&texts)
         .enumerate()
-        .map(|(at, (spec, text))| view! { <InputField spec=spec.clone() text=*text wrong first={at == 0}/> })
+        .map(|(at, (spec, text))| view! { <InputField spec=spec.clone() text=*text wrong first={at == 0 && !limited}/> })
         .collect_view();
     let nothing = inputs.is_empty();
     let submit = move |event: SubmitEvent| {
@@ -145,18 +145,20 @@ fn RunForm(workflow: WorkflowId, inputs: Vec<InputSpec>, limited: bool) -> impl 
             {fields}
             <details class="run-budget" open=limited>
                 <summary>"Budget"</summary>
-                <Field id="run-usd" label="Dollars at most" help="Empty: no limit." error=Signal::derive(move || wrong_budget.get().0)>
-                    <input id="run-usd" aria-describedby="run-usd-help" type="text" inputmode="decimal" bind:value=usd/>
-                </Field>
-                <Field id="run-tokens" label="Tokens at most" help="Read and written together. Empty: no limit." error=Signal::derive(move || wrong_budget.get().1)>
-                    <input id="run-tokens" aria-describedby="run-tokens-help" type="text" inputmode="numeric" bind:value=tokens/>
-                </Field>
-                <Field id="run-then" label="A call that could pass it">
-                    <select id="run-then" aria-describedby="run-then-help" on:change:target=move |event| fails.set(event.target().value() == "fail")>
-                        <option value="wait">"waits for you"</option>
-                        <option value="fail">"fails its step"</option>
-                    </select>
-                </Field>
+                <div class="form">
+                    <Field id="run-usd" label="Dollars at most" help="Empty: no limit." error=Signal::derive(move || wrong_budget.get().0)>
+                        <input id="run-usd" data-focus=limited.then_some("") aria-describedby="run-usd-help" type="text" inputmode="decimal" bind:value=usd/>
+                    </Field>
+                    <Field id="run-tokens" label="Tokens at most" help="Read and written together. Empty: no limit." error=Signal::derive(move || wrong_budget.get().1)>
+                        <input id="run-tokens" aria-describedby="run-tokens-help" type="text" inputmode="numeric" bind:value=tokens/>
+                    </Field>
+                    <Field id="run-then" label="A call that could pass it">
+                        <select id="run-then" aria-describedby="run-then-help" on:change:target=move |event| fails.set(event.target().value() == "fail")>
+                            <option value="wait">"waits for you"</option>
+                            <option value="fail">"fails its step"</option>
+                        </select>
+                    </Field>
+                </div>
             </details>
             {move || starting.value().get().and_then(Result::err).map(|error| view! { <ErrorView error/> })}
             <div class="form-actions">

@@ -28,7 +28,8 @@ use super::{
 
 /// Frames that wait to be sent. Only subscriptions and pings go out: a full queue means a dead socket.
 const OUTGOING: usize = 64;
-/// Events of one moment reach the pages together: a burst costs one update, not hundreds.
+/// Events of one moment reach the pages together: a burst costs one update, not hundreds. The first behind
+/// a silence does not wait.
 const GATHER: Duration = Duration::from_millis(16);
 /// Clocks that differ by less are taken as equal; the difference is the time the page took to come.
 const CLOCK_TOLERANCE_MS: i64 = 10_000;
@@ -57,6 +58,8 @@ struct Inner {
     generation: u32,
     news: VecDeque<News>,
     gathering: bool,
+    /// When news were handed to the pages last.
+    handed_at: Timestamp,
     kept: Kept,
     next_handler: u32,
     on_event: Vec<(u32, OnEvent)>,
@@ -85,6 +88,7 @@ impl Wire {
             generation: 0,
             news: VecDeque::new(),
             gathering: false,
+            handed_at: Timestamp::default(),
             kept: Kept::default(),
             next_handler: 0,
             on_event: Vec::new(),
@@ -288,7 +292,8 @@ impl Wire {
         inner.news.push_back(news);
         if !inner.gathering {
             inner.gathering = true;
-            set_timeout(move || self.hand_over(), GATHER);
+            let since = Duration::from_millis(local_now().ms_since(inner.handed_at));
+            set_timeout(move || self.hand_over(), GATHER.saturating_sub(since));
         }
     }
 
@@ -297,6 +302,7 @@ impl Wire {
         let news = {
             let mut inner = inner.borrow_mut();
             inner.gathering = false;
+            inner.handed_at = local_now();
             std::mem::take(&mut inner.news)
         };
         for item in news {

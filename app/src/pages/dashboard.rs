@@ -81,9 +81,11 @@ fn Room(overview: Signal<Overview>, starter: Starter) -> impl IntoView {
     view! {
         <div class="room">
             <FigureRow overview/>
-            <Waiting overview/>
-            <OutOfOrder overview/>
-            <RunningLow overview/>
+            <div class="room-notices">
+                <Waiting overview/>
+                <OutOfOrder overview/>
+                <RunningLow overview/>
+            </div>
             <div class="room-columns">
                 <Runs overview starter/>
                 <Troupe overview/>
@@ -171,7 +173,7 @@ fn Waiting(overview: Signal<Overview>) -> impl IntoView {
     let waiting = Signal::derive(move || overview.read().waiting.clone());
     view! {
         <Show when=move || !waiting.read().is_empty()>
-            <section class="panel room-waiting" aria-labelledby="waiting-title">
+            <section class="panel" aria-labelledby="waiting-title">
                 <header class="panel-head"><h2 id="waiting-title">"Waits for you"</h2></header>
                 <ul class="rows">
                     {rows(waiting, |wait| (wait.run, wait.task.clone()), |wait| view! { <WaitRow wait/> })}

@@ -1,7 +1,7 @@
 //! Calls of a turn that brought no answer: who was asked, what it means, and what the provider sent,
 //! word for word, one click away.
 
-use domain::run::{Turn, TurnFailure};
+use domain::run::{Task, Turn, TurnFailure};
 use leptos::prelude::*;
 
 /// Every call of the turn that failed, in order.
@@ -18,16 +18,26 @@ pub fn Failures(turn: Memo<Option<Turn>>) -> impl IntoView {
         view! {
             <div class="call-failed" data-status="failed">
                 <p><span class="mono">{model}</span> " brought no answer. " {error.message}</p>
-                {raw.map(|raw| {
-                    view! {
-                        <details class="said">
-                            <summary>"Raw answer"</summary>
-                            <pre class="plain-text">{raw}</pre>
-                        </details>
-                    }
-                })}
+                {raw.map(|raw| view! { <RawAnswer raw/> })}
             </div>
         }
     };
     move || failures.get().into_iter().map(failure).collect_view()
+}
+
+/// What a provider sent in the place of an answer.
+#[component]
+pub fn RawAnswer(raw: String) -> impl IntoView {
+    view! {
+        <details class="said">
+            <summary>"Raw answer"</summary>
+            <pre class="plain-text">{raw}</pre>
+        </details>
+    }
+}
+
+/// What came in the place of the last answer that a task asked for.
+pub fn last_raw(task: &Task) -> Option<String> {
+    let turn = task.attempts.last()?.turns.last()?;
+    turn.failures.last()?.raw.clone()
 }

@@ -7,6 +7,7 @@ use crate::{
     components::{Button, StatusGlyph},
     run_view::{
         data::{JsonView, ValueView, pretty},
+        failures::{RawAnswer, last_raw},
         said,
         selection::Selection,
         tabs::{Tab, TabRow},
@@ -92,6 +93,9 @@ fn Outcome(watch: Watch, selection: Selection) -> impl IntoView {
 #[component]
 fn Failure(watch: Watch, selection: Selection, error: RunError) -> impl IntoView {
     let RunError { task, error } = error;
+    let raw = task
+        .as_ref()
+        .and_then(|name| watch.peek(|run| run.tasks.get(name).and_then(last_raw)));
     let link = task.map(|name| {
         let title = watch
             .peek(|run| run.tasks.get(&name).map(|task| task.title.clone()))
@@ -107,6 +111,7 @@ fn Failure(watch: Watch, selection: Selection, error: RunError) -> impl IntoView
     view! {
         {link}
         <Trouble error/>
+        {raw.map(|raw| view! { <RawAnswer raw/> })}
     }
 }
 

@@ -2,7 +2,7 @@
 //! clock. Copyable; reads track just what they read, so that an event of one task touches that task
 //! alone, and a piece of text nothing but the transcript that shows it.
 //!
-//! What comes is applied at once but shown once per frame: a burst of a hundred events costs one update.
+//! What comes is applied at once but shown once per batch: a burst of a hundred events costs one update.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -326,7 +326,7 @@ impl Watch {
         }
     }
 
-    /// Adds to what waits to be shown, and has it shown with the next frame.
+    /// Adds to what waits to be shown, and has it shown with all that comes with it.
     fn tell(self, add: impl FnOnce(&mut News)) {
         let scheduled = self.news.try_update_value(|news| {
             add(news);
@@ -338,7 +338,8 @@ impl Watch {
         if document().hidden() {
             set_timeout(move || self.flush(), UNSEEN_FLUSH);
         } else {
-            request_animation_frame(move || self.flush());
+            // News come in batches, at most one in a frame's time: each is shown as a whole.
+            queue_microtask(move || self.flush());
         }
     }
 

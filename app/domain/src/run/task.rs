@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{LateCost, TaskError, Tokens, ToolCall, TurnRecord, add_known};
+use super::{LateCost, TaskError, Tokens, ToolCall, TurnRecord};
 use crate::{
     breaker::Trouble,
     budget::Amount,
@@ -258,6 +258,20 @@ impl Turn {
             .reduce(|sum, more| sum + more)
     }
 
+    /// Tokens that its calls took, as far as anybody knows.
+    pub fn tokens(&self) -> Tokens {
+        let done = self.done.as_ref().filter(|record| !record.replayed);
+        let answered = done.map(|record| Tokens {
+            prompt: record.prompt_tokens,
+            completion: record.completion_tokens,
+        });
+        let late = self.late.iter().map(|late| Tokens {
+            prompt: late.prompt_tokens,
+            completion: late.completion_tokens,
+        });
+        late.fold(answered.unwrap_or_default(), Tokens::plus)
+    }
+
     /// What is known of a call that was counted and has no cost yet.
     pub fn without_cost(&self, generation_id: &str) -> Option<&Unpriced> {
         let is_this = |unpriced: &&Unpriced| unpriced.generation_id == generation_id;
@@ -449,14 +463,10 @@ impl Task {
 
     /// Its tokens over all attempts.
     pub fn tokens(&self) -> Tokens {
-        self.attempts
-            .iter()
-            .flat_map(Attempt::records)
-            .filter(|turn| !turn.replayed)
-            .fold(Tokens::default(), |sum, turn| Tokens {
-                prompt: add_known(sum.prompt, turn.prompt_tokens),
-                completion: add_known(sum.completion, turn.completion_tokens),
-            })
+        let turns = self.attempts.iter().flat_map(|attempt| &attempt.turns);
+        turns
+            .map(Turn::tokens)
+            .fold(Tokens::default(), Tokens::plus)
     }
 
     /// The attempt that has not ended, if there is one.
