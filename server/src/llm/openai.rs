@@ -61,7 +61,7 @@ pub struct Settings {
     pub key: Option<ApiKey>,
     /// The model meant when nobody names one.
     pub default_model: Option<String>,
-    /// Where this product lives, for OpenRouter's list of apps; sent nowhere else.
+    /// Where this product lives, for OpenRouter's list of apps; sent nowhere else. `None`: on this machine.
     pub app_url: Option<String>,
     /// Limits of patience.
     pub timeouts: Timeouts,

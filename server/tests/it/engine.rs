@@ -280,11 +280,15 @@ async fn inputs_that_come_together_share_a_commit() {
 }
 
 impl Tester {
-    /// Waits until the first commit of the start is done.
+    /// Waits until the first commit of the start is done and published.
     async fn until_idle(&self) {
         while self.store.head().await.expect("readable") == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        // Whatever is asked now is answered behind that.
+        let (by, command) = ("test".to_owned(), Command::CancelRun(RunId(uuid::Uuid::nil())));
+        let nobody = self.kernel.submit(Input::Command { by, command }).await;
+        assert!(nobody.is_err(), "there is no such run");
     }
 }
 

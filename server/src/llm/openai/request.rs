@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 use super::Settings;
 use crate::llm::{ChatMessage, ChatRequest, ProviderKind, ToolCall};
 
+/// Where a product lives that nobody gave a public address.
+const AT_HOME: &str = "http://localhost";
+
 /// Headers of every request; `None` when the key cannot stand in one.
 pub fn headers(settings: &Settings) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
@@ -18,11 +21,9 @@ pub fn headers(settings: &Settings) -> Option<HeaderMap> {
         ProviderKind::Openrouter => {
             let title = HeaderName::from_static("x-openrouter-title");
             headers.insert(title, HeaderValue::from_static("Troupe"));
-            let url = settings
-                .app_url
-                .as_deref()
-                .and_then(|url| HeaderValue::from_str(url).ok());
-            if let Some(url) = url {
+            // A title without an address is counted for nobody.
+            let url = settings.app_url.as_deref().unwrap_or(AT_HOME);
+            if let Ok(url) = HeaderValue::from_str(url) {
                 headers.insert(HeaderName::from_static("http-referer"), url);
             }
         }

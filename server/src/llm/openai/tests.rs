@@ -13,7 +13,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     llm::{ChatMessage, Chunk, CostIs},
 };
 
@@ -415,6 +415,30 @@ async fn the_catalogue_brings_prices_for_estimates() {
         (answer.cost, answer.cost_is),
         (Some(MicroUsd(105)), CostIs::Estimated)
     );
+}
+
+#[tokio::test]
+async fn limits_in_headers_are_kept_also_those_of_a_refusal() {
+    let limits = |left: u32| {
+        format!(
+            "x-ratelimit-limit-requests: 50\r\nx-ratelimit-remaining-requests: {left}\r\nx-ratelimit-reset-requests: 1h0m\r\n"
+        )
+    };
+    let scripts = vec![
+        response("200 OK", &limits(9), STREAM),
+        response("429 Too Many Requests", &limits(0), "{}"),
+        response("200 OK", "", STREAM),
+    ];
+    let server = Server::answering(scripts, 10_000).await;
+    let client = client(&server.url, ProviderKind::Compatible, None);
+    assert_eq!(client.quota().await, Ok(Quota::default()));
+    for left in [9, 0, 0] {
+        let _answered = call(&client, request()).await;
+        let quota = client.quota().await.expect("nobody is asked");
+        let allowance = &quota.allowances[0];
+        assert_eq!((allowance.limit, allowance.remaining), (50, left));
+        assert_eq!(quota.runs_out(SystemClock.now()), left == 0);
+    }
 }
 
 #[tokio::test]
