@@ -293,17 +293,9 @@ pub enum ProviderKind {
 
 /// Ends `chunks` with `LlmError::Cancelled` as soon as `cancel` is, and drops what feeds them.
 fn stoppable(chunks: ChunkStream, cancel: CancellationToken) -> ChunkStream {
-    stream::unfold(Some((chunks, cancel)), |running| async {
-        let (mut chunks, cancel) = running?;
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => Some((Err(LlmError::Cancelled), None)),
-            chunk = chunks.next() => match chunk? {
-                Ok(Chunk::Finished(answer)) => Some((Ok(Chunk::Finished(answer)), None)),
-                Ok(more) => Some((Ok(more), Some((chunks, cancel)))),
-                Err(error) => Some((Err(error), None)),
-            },
-        }
-    })
-    .boxed()
+    let stopped = cancel.clone().cancelled_owned();
+    let over = stream::once(async move { cancel.is_cancelled() })
+        .filter_map(|cancelled| std::future::ready(cancelled.then_some(Err(LlmError::Cancelled))));
+    // One wait for the whole call: a new one for each piece would cost as much as the piece.
+    chunks.take_until(stopped).chain(over).boxed()
 }

@@ -100,10 +100,13 @@ where
             Ok(answer @ Chunk::Finished(_)) => Some((Ok(answer), Stage::Over)),
             // Who waited in vain knows what was sent: nothing, or comments.
             Err(error @ LlmError::TimedOut { .. }) => Some((Err(error), Stage::Over)),
-            Err(error) => match raw::kept(&reader.tail, reader.key.as_ref()) {
-                Some(said) => Some((Ok(Chunk::Raw(said)), Stage::Failing(Box::new(error)))),
-                None => Some((Err(error), Stage::Over)),
-            },
+            Err(error) => {
+                cut(&mut reader.tail);
+                match raw::kept(&reader.tail, reader.key.as_ref()) {
+                    Some(said) => Some((Ok(Chunk::Raw(said)), Stage::Failing(Box::new(error)))),
+                    None => Some((Err(error), Stage::Over)),
+                }
+            }
         }
     })
     .boxed()
@@ -218,9 +221,15 @@ fn keep(tail: &mut Vec<u8>, bytes: &[u8], beginning: bool) {
         return;
     }
     tail.extend_from_slice(&bytes[bytes.len().saturating_sub(most)..]);
-    if tail.len() > most {
-        tail.drain(..tail.len() - most);
+    // Not with each read: what stays is moved.
+    if tail.len() > 2 * most {
+        cut(tail);
     }
+}
+
+/// Leaves the end of what came, as much as is kept.
+fn cut(tail: &mut Vec<u8>) {
+    tail.drain(..tail.len().saturating_sub(raw::MAX_RAW_BYTES));
 }
 
 impl Form {

@@ -286,7 +286,10 @@ impl Tester {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // Whatever is asked now is answered behind that.
-        let (by, command) = ("test".to_owned(), Command::CancelRun(RunId(uuid::Uuid::nil())));
+        let (by, command) = (
+            "test".to_owned(),
+            Command::CancelRun(RunId(uuid::Uuid::nil())),
+        );
         let nobody = self.kernel.submit(Input::Command { by, command }).await;
         assert!(nobody.is_err(), "there is no such run");
     }
