@@ -122,13 +122,7 @@ async fn a_newer_database_is_refused() {
     other.close().await.expect("closed");
     let refused = SqliteStore::open(data.path()).await.err();
     assert!(
-        matches!(
-            refused,
-            Some(StoreError::Newer {
-                found: 99,
-                known: 7
-            })
-        ),
+        matches!(refused, Some(StoreError::Newer { found: 99, .. })),
         "{refused:?}"
     );
 }
