@@ -77,12 +77,16 @@ pub trait Llm: Send + Sync {
         std::future::ready(Ok(Late::Never)).boxed()
     }
 
-    /// What a model costs by list, for budgets. Whoever rehearses, or serves one's own models, charges
-    /// nothing; of the others nobody knows, unless they say.
+    /// What a model costs by list, for budgets. Whoever rehearses, or asks for no key, charges nothing; of
+    /// the others nobody knows, unless they say.
     fn price(&self, _model: &str) -> BoxFuture<'static, ListPrice> {
-        let price = match self.about().kind {
-            ProviderKind::Compatible | ProviderKind::Rehearsal => ListPrice::Free,
-            ProviderKind::Openrouter | ProviderKind::Openai => ListPrice::Unknown,
+        let about = self.about();
+        let price = match about.kind {
+            ProviderKind::Rehearsal => ListPrice::Free,
+            ProviderKind::Compatible if !about.has_key => ListPrice::Free,
+            ProviderKind::Compatible | ProviderKind::Openrouter | ProviderKind::Openai => {
+                ListPrice::Unknown
+            }
         };
         std::future::ready(price).boxed()
     }

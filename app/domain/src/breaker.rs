@@ -124,6 +124,8 @@ impl Breaker {
     /// A call begins: after the minute it is the probe.
     pub fn enter(&mut self, key: &AttemptKey, now: Timestamp) {
         match self {
+            // Who goes on in the middle of its work is no probe: it does not wait for the minute.
+            Breaker::Open { until, .. } if *until > now => {}
             Breaker::Open { reason, .. }
             | Breaker::Probing {
                 by: None, reason, ..
@@ -230,9 +232,11 @@ impl Gate {
     }
 
     /// A call begins.
-    pub fn enter(&mut self, key: &AttemptKey) {
+    pub fn enter(&mut self, key: &AttemptKey, now: Timestamp) {
         match self {
             Gate::Open => {}
+            // Who goes on in the middle of its work opens it for nobody else.
+            Gate::Shut { until } if *until > now => {}
             Gate::Shut { .. } => {
                 *self = Gate::Narrow {
                     window: 1,

@@ -36,8 +36,12 @@ pub fn RawAnswer(raw: String) -> impl IntoView {
     }
 }
 
-/// What came in the place of the last answer that a task asked for.
+/// What came in the place of the last answer that a task asked for, or the answer, where that was no use.
 pub fn last_raw(task: &Task) -> Option<String> {
     let turn = task.attempts.last()?.turns.last()?;
-    turn.failures.last()?.raw.clone()
+    let answer = turn.done.as_ref().map(|record| record.text.clone());
+    match turn.failures.last() {
+        Some(failure) if answer.is_none() => failure.raw.clone(),
+        Some(_) | None => answer.filter(|text| !text.is_empty()),
+    }
 }

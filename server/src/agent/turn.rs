@@ -279,11 +279,11 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether the last answer is a correction: the one before it was an answer too.
+    /// Whether the last answer is a correction: there was another one before it.
     fn was_corrected(&self) -> bool {
-        let before = self.turns.iter().rev().nth(1);
-        let record = before.and_then(|turn| turn.done.as_ref());
-        record.is_some_and(|record| record.tool_calls.is_empty())
+        let records = self.turns.iter().filter_map(|turn| turn.done.as_ref());
+        let answers = records.filter(|record| record.tool_calls.is_empty());
+        answers.count() > 1
     }
 
     fn out_of_turns(&self, last: Option<&TurnRecord>) -> TaskError {

@@ -293,7 +293,8 @@ impl Ledger {
 /// From this share of a limit on, in thousandths, people are warned.
 const WARN_AT: u64 = 800;
 
-/// Whether a call that wants so much stays within the limit. What wants nothing passes no limit.
+/// Whether a call that wants so much stays within the limit. What wants nothing passes no limit; where one
+/// is passed already it is not made either, as its server may charge what nobody expected.
 fn fits(budget: &Budget, spent: Amount, wanted: Amount) -> bool {
     let then = spent.plus(wanted);
     let asks = Budget {
@@ -301,5 +302,6 @@ fn fits(budget: &Budget, spent: Amount, wanted: Amount) -> bool {
         tokens: budget.tokens.filter(|_| wanted.tokens > 0),
         ..*budget
     };
-    asks.holds(then)
+    let passed = budget.usd.is_some_and(|limit| spent.usd > limit);
+    !passed && asks.holds(then)
 }

@@ -91,7 +91,7 @@ impl Doors {
     pub fn enter(&mut self, name: &str, key: &AttemptKey, now: Timestamp) {
         let model = self.model(name).to_owned();
         if let Some(gate) = self.gates.get_mut(provider(Some(&model))) {
-            gate.enter(key);
+            gate.enter(key, now);
         }
         if let Some(breaker) = self.breakers.get_mut(&model) {
             breaker.enter(key, now);

@@ -170,6 +170,9 @@ impl Troupe {
             live.hold(pen, &key, notice, until)
         })?;
         self.take_promise_back(&key, &model);
+        // Who waits in the middle of its work keeps nobody else from the model.
+        self.doors.left(&key);
+        self.stirred = true;
         if let Some(at) = until {
             let timer = Timer::NewDay;
             step.actions.push(Action::SetTimer { at, timer });

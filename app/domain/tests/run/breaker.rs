@@ -68,11 +68,11 @@ fn a_gate_lets_few_in_at_first() {
     assert_eq!(gate.way(at), Way::Shut(at.plus_ms(3_000)));
     let at = at.plus_ms(3_000);
     assert_eq!(gate.way(at), Way::Free);
-    gate.enter(&key(1));
+    gate.enter(&key(1), at);
     assert_eq!(gate.way(at), Way::Full);
     gate.answered();
     assert_eq!(gate.way(at), Way::Free, "two at a time now");
-    gate.enter(&key(2));
+    gate.enter(&key(2), at);
     assert_eq!(gate.way(at), Way::Full);
     gate.left(&key(1));
     assert_eq!(gate.way(at), Way::Free);

@@ -457,6 +457,50 @@ fn a_held_run_can_be_paused_stopped_and_its_agent_ended() {
     }
 }
 
+#[test]
+fn a_call_that_waits_for_a_person_keeps_nobody_from_the_model() {
+    let mut stage = Stage::new("a; b", "");
+    begin(&mut stage, usd(100));
+    for task in ["a", "b"] {
+        let it = spec(&mut stage, task);
+        assert!(ask(&mut stage, &it, quote(10, 1)));
+        let (key, turn) = (it.key.clone(), turn_of(&it));
+        let error = TaskError {
+            retry_after_ms: Some(5_000),
+            ..TaskError::passing("rate_limited", "slow down")
+        };
+        let failure = TurnFailure {
+            trouble: Trouble::Busy,
+            error: error.clone(),
+            generation_id: None,
+            ..broken_off("")
+        };
+        let failure = Box::new(failure);
+        let failed = Outcome::TurnFailed {
+            key: key.clone(),
+            turn,
+            failure,
+        };
+        stage.take(Input::Outcome(failed)).expect("it is told");
+        let failed = Outcome::Failed { key, error };
+        stage.take(Input::Outcome(failed)).expect("it is told");
+    }
+    while stage.started.is_empty() {
+        stage.play_timers();
+    }
+    assert_eq!(stage.started.len(), 1, "one at a time behind a 429");
+    let first = stage.started.remove(0);
+    assert!(!ask(&mut stage, &first, quote(101, 1)), "it is held");
+    for _ in 0..10 {
+        if stage.started.is_empty() {
+            stage.play_timers();
+        }
+    }
+    assert_eq!(stage.started.len(), 1, "{}", stage.tree());
+    assert_ne!(stage.started[0].key.task, first.key.task);
+    stage.assert_sound();
+}
+
 // -- any order --------------------------------------------------------------------------------------
 
 /// What happens next; numbers are taken modulo what there is.

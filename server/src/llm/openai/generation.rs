@@ -20,8 +20,13 @@ pub fn read(body: &[u8]) -> Option<LateAnswer> {
         let raw = raw(native).or_else(|| raw(common))?;
         raw.parse().ok()
     };
+    // With a key of one's own at the model's server, that one charges beside the fee.
+    let upstream = match data.get("is_byok").and_then(Value::as_bool) {
+        Some(true) => amount("upstream_inference_cost").unwrap_or_default(),
+        Some(false) | None => MicroUsd::default(),
+    };
     Some(LateAnswer {
-        cost: amount("total_cost").or_else(|| amount("usage"))?,
+        cost: amount("total_cost").or_else(|| amount("usage"))? + upstream,
         model: data.get("model").and_then(Value::as_str).map(str::to_owned),
         prompt_tokens: tokens("native_tokens_prompt", "tokens_prompt"),
         completion_tokens: tokens("native_tokens_completion", "tokens_completion"),
@@ -56,5 +61,16 @@ mod tests {
         ] {
             assert_eq!(read(odd), None);
         }
+    }
+
+    #[test]
+    fn with_a_key_of_ones_own_the_fee_and_the_charge_are_added() {
+        let cost = |is_byok: bool| {
+            let body = format!(
+                r#"{{"data":{{"total_cost":0.0001,"is_byok":{is_byok},"upstream_inference_cost":0.002}}}}"#
+            );
+            read(body.as_bytes()).expect("a cost").cost
+        };
+        assert_eq!((cost(true), cost(false)), (MicroUsd(2_100), MicroUsd(100)));
     }
 }

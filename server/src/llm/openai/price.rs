@@ -19,8 +19,12 @@ impl OpenAi {
                 return ListPrice::Known(known);
             }
             match server.shared.settings.kind {
-                ProviderKind::Compatible | ProviderKind::Rehearsal => return ListPrice::Free,
-                ProviderKind::Openai => return ListPrice::Unknown,
+                ProviderKind::Rehearsal => return ListPrice::Free,
+                // Whoever asks for no key knows nobody to charge.
+                ProviderKind::Compatible if server.shared.settings.key.is_none() => {
+                    return ListPrice::Free;
+                }
+                ProviderKind::Compatible | ProviderKind::Openai => return ListPrice::Unknown,
                 ProviderKind::Openrouter => {}
             }
             // One asks; those that come meanwhile wait for what it learns.

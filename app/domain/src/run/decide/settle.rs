@@ -149,6 +149,9 @@ impl LiveRun {
         if !error.retryable || self.must_not_repeat(task) {
             return self.attempt_failed(pen, task, key.attempt, error);
         }
+        // What the provider asked for may be longer.
+        let asked = error.retry_after_ms.unwrap_or_default();
+        let until = until.max(pen.now.plus_ms(asked));
         self.free(pen, task, key.attempt);
         let next = key.attempt + 1;
         let event = TaskEvent::Retrying {
