@@ -22,7 +22,7 @@ pub use self::{
     event::{CostIs, FinishReason, LateCost, RunEvent, Seed, TaskEvent, ToolCall, TurnRecord},
     recording::{OnChange, Replay},
     task::{
-        Answer, Attempt, AttemptState, Sketch, SkipReason, Task, TaskState, ToolOutcome,
+        Answer, Attempt, AttemptState, Began, Sketch, SkipReason, Task, TaskState, ToolOutcome,
         ToolResult, Turn, TurnFailure, Unpriced, Waiting,
     },
 };
@@ -283,7 +283,7 @@ impl Totals {
 
     /// Takes in a call that brought no answer and may have been charged.
     pub(crate) fn add_failed(&mut self, failure: &TurnFailure) {
-        if failure.generation_id.is_some() {
+        if failure.may_cost() {
             self.calls += 1;
             self.calls_unknown += 1;
             self.assumed_usd = self.assumed_usd + failure.assumed_usd.unwrap_or_default();

@@ -458,3 +458,22 @@ async fn a_turn_that_was_cut_is_told_again_what_it_was_handed() {
     let letters = "Message from the person Eve:\nfirst\n\nMessage from the person Eve:\nsecond";
     assert_eq!(told.last(), Some(&ChatMessage::User(letters.into())));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_broke_off_behind_its_first_words_may_be_charged() {
+    for (said, may_cost) in [("So far", true), ("", false)] {
+        let broken = LlmError::CutOff {
+            provider: "acme".into(),
+            detail: "gone".into(),
+            generation_id: None,
+        };
+        let stage = Stage::new([Script::Breaks(said.into(), broken)]);
+        stage.run(spec()).await;
+        let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
+        let failed = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::TurnFailed { failure, .. } => Some(failure.may_cost()),
+            _ => None,
+        });
+        assert_eq!(failed, Some(may_cost), "after {said:?}");
+    }
+}

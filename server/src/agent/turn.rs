@@ -53,7 +53,9 @@ enum NoAnswer {
     /// It failed.
     Failed {
         error: LlmError,
-        /// The provider's name for it, where it may be charged.
+        /// Whether an answer had begun: it may be charged.
+        had_begun: bool,
+        /// The provider's name for it, where it can say later what it cost.
         generation_id: Option<String>,
         /// What came in the place of an answer.
         raw: Option<String>,
@@ -80,7 +82,7 @@ impl<'a> Charged<'a> {
         work: &Work<'a>,
         asked: &Resolved,
         turn: u32,
-        generation_id: String,
+        generation_id: Option<String>,
     ) -> Result<Self, Over> {
         let AttemptContext { desk, clock, .. } = work.context;
         let key = &work.spec.key;
@@ -92,7 +94,7 @@ impl<'a> Charged<'a> {
         };
         let charged = Self {
             context: work.context,
-            call: Some(OpenCall {
+            call: generation_id.map(|generation_id| OpenCall {
                 generation_id,
                 provider: asked.provider.clone(),
                 model: asked.model.clone(),
@@ -339,6 +341,7 @@ impl<'a> Work<'a> {
                 Err(NoAnswer::Over) => return Err(End::Over),
                 Err(NoAnswer::Failed {
                     error,
+                    had_begun,
                     generation_id,
                     raw,
                 }) => {
@@ -347,6 +350,7 @@ impl<'a> Work<'a> {
                         trouble: error.trouble(),
                         error: task_error(&error),
                         raw,
+                        began: had_begun,
                         generation_id,
                         // For those to say who keep the books.
                         assumed_usd: None,
@@ -499,6 +503,8 @@ impl<'a> Work<'a> {
         let mut first_token_ms = None;
         let mut raw = None;
         let mut charged: Option<Charged<'a>> = None;
+        // What is simulated is charged by nobody.
+        let charges = !asked.llm.about().simulated;
         // One timer for the whole call: a new one for each piece would cost more than the piece.
         let mut due = std::pin::pin!(tokio::time::sleep_until(text.due));
         loop {
@@ -513,6 +519,17 @@ impl<'a> Work<'a> {
                     continue;
                 }
             };
+            let begins = match &next {
+                Some(Ok(Chunk::Began(generation_id))) => Some(Some(generation_id.clone())),
+                Some(Ok(Chunk::Text(_) | Chunk::Reasoning(_))) => {
+                    (charges && charged.is_none()).then_some(None)
+                }
+                Some(Ok(Chunk::Raw(_) | Chunk::Finished(_)) | Err(_)) | None => None,
+            };
+            if let Some(generation_id) = begins {
+                let began = Charged::begin(self, asked, turn, generation_id).await;
+                charged = Some(began.map_err(|Over| NoAnswer::Over)?);
+            }
             match next {
                 Some(Ok(Chunk::Text(piece))) => {
                     text.add(&piece);
@@ -521,11 +538,7 @@ impl<'a> Work<'a> {
                         failpoint::reach("first-text");
                     }
                 }
-                Some(Ok(Chunk::Began(generation_id))) => {
-                    let began = Charged::begin(self, asked, turn, generation_id).await;
-                    charged = Some(began.map_err(|Over| NoAnswer::Over)?);
-                }
-                Some(Ok(Chunk::Reasoning(_))) => {}
+                Some(Ok(Chunk::Began(_) | Chunk::Reasoning(_))) => {}
                 Some(Ok(Chunk::Raw(said))) => raw = Some(said),
                 Some(Ok(Chunk::Finished(answer))) => {
                     text.show();
@@ -540,6 +553,7 @@ impl<'a> Work<'a> {
                 Some(Err(error)) => {
                     return Err(NoAnswer::Failed {
                         error,
+                        had_begun: charged.is_some(),
                         generation_id: charged.and_then(|call| call.generation_id()),
                         raw,
                     });
@@ -553,6 +567,7 @@ impl<'a> Work<'a> {
                     };
                     return Err(NoAnswer::Failed {
                         error,
+                        had_begun: charged.is_some(),
                         generation_id: charged.and_then(|call| call.generation_id()),
                         raw,
                     });

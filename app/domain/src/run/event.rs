@@ -202,16 +202,17 @@ pub enum TaskEvent {
         #[serde(flatten)]
         record: TurnRecord,
     },
-    /// The provider took the call and names it so: from here on it may be charged. Comes only from
-    /// providers that can say later what a call cost.
+    /// The answer began, or the provider said that it took the call: from here on it may be charged. Not of
+    /// answers that are simulated.
     #[serde(rename = "turn.began")]
     TurnBegan {
         /// Which try.
         attempt: u32,
         /// Which call of the try.
         turn: u32,
-        /// The provider's name for the call.
-        generation_id: String,
+        /// The provider's name for the call, from those that can say later what it cost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation_id: Option<String>,
         /// `provider:model` that was asked.
         model: String,
     },

@@ -210,14 +210,14 @@ pub enum Outcome {
         /// What.
         record: Box<TurnRecord>,
     },
-    /// The provider took the call and names it so: it may be charged from here on.
+    /// The answer began, or the provider said that it took the call: it may be charged from here on.
     CallBegan {
         /// Whose.
         key: AttemptKey,
         /// Which call.
         turn: u32,
-        /// The provider's name for it.
-        generation_id: String,
+        /// The provider's name for it, from those that can say later what it cost.
+        generation_id: Option<String>,
         /// `provider:model` that was asked.
         model: String,
     },

@@ -225,9 +225,9 @@ pub struct Turn {
     pub reserved: Option<Amount>,
     /// When it was begun (the last time, if a crash cut it).
     pub started_at: Timestamp,
-    /// The provider's name for the call that is under way, once it may be charged.
+    /// The call that is under way, once it may be charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub began: Option<String>,
+    pub began: Option<Began>,
     /// What it brought; `None` while it runs.
     pub done: Option<TurnRecord>,
     /// Results of the tools that it called, in order.
@@ -288,6 +288,13 @@ impl Turn {
     }
 }
 
+/// A call whose answer began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Began {
+    /// The provider's name for it, where it can say later what it cost.
+    pub generation_id: Option<String>,
+}
+
 /// A call that was counted and whose cost nobody knows yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unpriced {
@@ -316,7 +323,10 @@ pub struct TurnFailure {
     /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// The provider's name for the call, where an answer had begun: it may have been charged.
+    /// Whether an answer had begun: it may have been charged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub began: bool,
+    /// The provider's name for such a call, where it can say later what it cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation_id: Option<String>,
     /// What budgets count for it for as long as its cost is unknown: what was set aside.
@@ -325,8 +335,13 @@ pub struct TurnFailure {
 }
 
 impl TurnFailure {
+    /// Whether it may have been charged.
+    pub fn may_cost(&self) -> bool {
+        self.began || self.generation_id.is_some()
+    }
+
     /// A call of `model` that was stopped while its answer came.
-    pub fn cut(model: String, generation_id: String) -> Self {
+    pub fn cut(model: String, generation_id: Option<String>) -> Self {
         Self {
             model,
             // It says nothing of how the provider does.
@@ -334,10 +349,11 @@ impl TurnFailure {
             error: TaskError::passing(
                 CUT,
                 "The call was stopped while its answer came: by a person, a time limit, or the end of the server. \
-                 It may be charged all the same; what it cost is asked for at the provider.",
+                 It may be charged all the same: until its cost is known, budgets count what was set aside for it.",
             ),
             raw: None,
-            generation_id: Some(generation_id),
+            began: true,
+            generation_id,
             assumed_usd: None,
         }
     }

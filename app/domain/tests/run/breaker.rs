@@ -181,6 +181,7 @@ fn storm(graph: &str, for_ms: i64, works: impl Fn(i64) -> bool) -> (Stage, Vec<(
                         trouble: Trouble::Theirs,
                         error: error.clone(),
                         raw: None,
+                        began: false,
                         generation_id: None,
                         assumed_usd: None,
                     }),

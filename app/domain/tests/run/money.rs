@@ -312,6 +312,7 @@ fn broken_off(id: &str) -> TurnFailure {
         trouble: Trouble::Theirs,
         error: TaskError::passing("cut_off", "cut off"),
         raw: None,
+        began: true,
         generation_id: Some(id.to_owned()),
         assumed_usd: None,
     }
@@ -458,6 +459,35 @@ fn a_held_run_can_be_paused_stopped_and_its_agent_ended() {
 }
 
 #[test]
+fn a_cut_call_of_a_provider_without_books_keeps_counting_with_what_was_set_aside() {
+    let mut stage = Stage::new("a", "");
+    begin(&mut stage, usd(100));
+    let a = spec(&mut stage, "a");
+    assert!(ask(&mut stage, &a, quote(60, 1)));
+    let began = Outcome::CallBegan {
+        key: a.key.clone(),
+        turn: 1,
+        generation_id: None,
+        model: format!("{PROVIDER}:m"),
+    };
+    stage.take(Input::Outcome(began)).expect("it is told");
+    stage.restart();
+    let a = spec(&mut stage, "a");
+    assert!(!ask(&mut stage, &a, quote(60, 1)), "it may have cost 60");
+    assert_eq!(stage.run().totals.assumed_usd, MicroUsd(60));
+    assert_eq!(
+        stage.run().cost(),
+        None,
+        "nobody knows, which is not nothing"
+    );
+    assert_eq!(
+        (stage.run().totals.calls, stage.run().totals.calls_unknown),
+        (1, 1)
+    );
+    stage.assert_sound();
+}
+
+#[test]
 fn a_call_that_waits_for_a_person_keeps_nobody_from_the_model() {
     let mut stage = Stage::new("a; b", "");
     begin(&mut stage, usd(100));
@@ -472,6 +502,7 @@ fn a_call_that_waits_for_a_person_keeps_nobody_from_the_model() {
         let failure = TurnFailure {
             trouble: Trouble::Busy,
             error: error.clone(),
+            began: false,
             generation_id: None,
             ..broken_off("")
         };
@@ -789,7 +820,7 @@ impl Play {
         let began = Outcome::CallBegan {
             key: call.spec.key.clone(),
             turn: turn_of(&call.spec),
-            generation_id,
+            generation_id: Some(generation_id),
             model: format!("{PROVIDER}:m"),
         };
         self.stage.take(Input::Outcome(began)).expect("it is told");

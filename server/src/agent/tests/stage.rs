@@ -56,6 +56,16 @@ impl Desk for Notebook {
             if self.over_at.is_some_and(|at| outcomes.len() >= at) {
                 return Err(Over);
             }
+            // Every answer begins; that of one whose name is known is worth a line.
+            if matches!(
+                &outcome,
+                Outcome::CallBegan {
+                    generation_id: None,
+                    ..
+                }
+            ) {
+                return Ok(Vec::new());
+            }
             let begins = matches!(outcome, Outcome::TurnStarted { .. });
             outcomes.push(outcome);
             if let Some((at, stop)) = &self.stop_at
@@ -131,7 +141,7 @@ fn line(outcome: &Outcome) -> String {
             generation_id,
             model,
             ..
-        } => format!("turn {turn} began: {generation_id} of {model}"),
+        } => format!("turn {turn} began: {generation_id:?} of {model}"),
         Outcome::CallPriced(priced) => format!("turn {} priced", priced.turn),
         Outcome::TurnFailed { turn, failure, .. } => {
             let raw = failure.raw.as_deref().unwrap_or("nothing");

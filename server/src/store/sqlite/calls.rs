@@ -90,7 +90,7 @@ fn begun_by(event: &Event) -> Option<OpenCall> {
     };
     let (provider, model) = model.split_once(':')?;
     Some(OpenCall {
-        generation_id: generation_id.clone(),
+        generation_id: generation_id.clone()?,
         provider: provider.to_owned(),
         model: model.to_owned(),
         key: AttemptKey {

@@ -157,7 +157,9 @@ fn took(event: &TaskEvent) -> Option<(&str, &str, bool, UsageSums)> {
         }
         // Only what had begun to answer may be charged.
         TaskEvent::TurnFailed { failure, .. } => {
-            failure.generation_id.as_ref()?;
+            if !failure.may_cost() {
+                return None;
+            }
             let (provider, model) = failure
                 .model
                 .split_once(':')

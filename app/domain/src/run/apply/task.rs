@@ -4,7 +4,7 @@ use super::{At, Misfit};
 use crate::{
     id::AgentId,
     run::{
-        Answer, Attempt, AttemptState, CostIs, LateCost, Sketch, Task, TaskEvent, TaskState,
+        Answer, Attempt, AttemptState, Began, CostIs, LateCost, Sketch, Task, TaskEvent, TaskState,
         ToolOutcome, ToolResult, Turn, Unpriced, Waiting,
     },
 };
@@ -151,7 +151,9 @@ impl Task {
                 if turn.done.is_some() {
                     return Err(at.misfit(format!("turn {} is finished", turn.number)));
                 }
-                turn.began = Some(generation_id.clone());
+                turn.began = Some(Began {
+                    generation_id: generation_id.clone(),
+                });
             }
             TaskEvent::TurnFailed {
                 attempt,

@@ -209,11 +209,12 @@ impl LiveRun {
             return Ok(());
         };
         let under_way = open.turns.iter().find(|turn| turn.done.is_none());
-        let Some((turn, id)) = under_way.and_then(|turn| Some((turn, turn.began.clone()?))) else {
+        let Some((turn, call)) = under_way.and_then(|turn| Some((turn, turn.began.clone()?)))
+        else {
             return Ok(());
         };
         let (attempt, number, agent) = (open.number, turn.number, open.agent);
-        let mut failure = TurnFailure::cut(turn.model.clone(), id);
+        let mut failure = TurnFailure::cut(turn.model.clone(), call.generation_id);
         self.assume_failed(task, attempt, number, &mut failure);
         let event = TaskEvent::TurnFailed {
             attempt,
@@ -232,7 +233,8 @@ impl LiveRun {
         failure: &mut TurnFailure,
     ) {
         let turn = self.turn_of(task, attempt, turn);
-        let began = failure.generation_id.is_some() && turn.is_none_or(|turn| !turn.simulated);
+        let began = failure.may_cost() && turn.is_none_or(|turn| !turn.simulated);
+        failure.began = began;
         failure.generation_id = failure.generation_id.take().filter(|_| began);
         failure.assumed_usd = turn
             .filter(|_| began)

@@ -6,7 +6,7 @@ use crate::{
     graph::Work,
     id::{AgentId, PortName, RunId, TaskName},
     run::{
-        AttemptKey, Run, RunError, RunState, TaskError, TaskEvent, TaskState, Waiting,
+        AttemptKey, Run, RunError, RunState, TaskError, TaskEvent, TaskState, TurnFailure, Waiting,
         input::{Action, Outcome, Rejection},
     },
 };
@@ -61,8 +61,12 @@ impl LiveRun {
         if known.is_some_and(|known| known.done.is_some()) {
             return Err(Rejection::Contradiction(format!("turn {turn} is finished")));
         }
-        // Another model that is asked in the place of one that failed was not asked before.
-        let resumed = known.is_some_and(|known| known.failures.is_empty());
+        // Another model that is asked in the place of one that failed was not asked before; what was cut is
+        // asked again.
+        let resumed = known.is_some_and(|known| {
+            let last = known.failures.last();
+            last.is_none_or(TurnFailure::is_cut)
+        });
         if matches!(self.state(task), TaskState::Assigned { .. }) {
             self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
         }

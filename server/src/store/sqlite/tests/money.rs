@@ -92,11 +92,11 @@ async fn what_a_cut_call_cost_counts_on_the_day_on_which_the_call_was_counted() 
     let began = TaskEvent::TurnBegan {
         attempt: 1,
         turn: 1,
-        generation_id: id.clone(),
+        generation_id: Some(id.clone()),
         model: "acme:m/1".into(),
     };
     let began = log.task(of, name.clone(), Some(agent(1)), began);
-    let mut failure = TurnFailure::cut("acme:m/1".into(), id.clone());
+    let mut failure = TurnFailure::cut("acme:m/1".into(), Some(id.clone()));
     failure.assumed_usd = Some(MicroUsd(50));
     let failed = TaskEvent::TurnFailed {
         attempt: 1,
