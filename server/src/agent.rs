@@ -9,6 +9,7 @@
 //! behind its last finished turn, and no call that was paid for is made again. Refused here: deciding
 //! whether to try again, keeping any state of a run, and touching files outside the agent's directory.
 
+mod charged;
 mod fingerprint;
 mod output;
 mod prompt;

@@ -470,9 +470,11 @@ async fn a_call_that_broke_off_behind_its_first_words_may_be_charged() {
         let stage = Stage::new([Script::Breaks(said.into(), broken)]);
         stage.run(spec()).await;
         let outcomes = stage.notebook.outcomes.lock().expect("not poisoned");
-        let failed = outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::TurnFailed { failure, .. } => Some(failure.may_cost()),
-            _ => None,
+        let failed = outcomes.iter().find_map(|outcome| {
+            let Outcome::TurnFailed { failure, .. } = outcome else {
+                return None;
+            };
+            Some(failure.may_cost())
         });
         assert_eq!(failed, Some(may_cost), "after {said:?}");
     }

@@ -17,7 +17,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    AttemptContext, Over, fingerprint,
+    AttemptContext, Over,
+    charged::Charged,
+    fingerprint,
     output::Form,
     prompt, quote,
     tools::{self, Bench, Tool},
@@ -25,7 +27,6 @@ use super::{
 use crate::{
     failpoint,
     llm::{Answer, ChatRequest, Chunk, LlmError, ProviderKind, Resolved},
-    store::calls::OpenCall,
 };
 
 /// Text is shown at most this often: a reader sees it flow, and a thousand agents at once do not flood
@@ -68,61 +69,6 @@ struct Answered<'a> {
     /// How long the first text took.
     first_token_ms: Option<u64>,
     charged: Option<Charged<'a>>,
-}
-
-/// A call that may be charged. However it ends, its cost is looked for unless it is stored.
-struct Charged<'a> {
-    context: &'a AttemptContext,
-    call: Option<OpenCall>,
-}
-
-impl<'a> Charged<'a> {
-    /// Returns once the log knows of it, so that neither a stop nor a crash forgets what it costs.
-    async fn begin(
-        work: &Work<'a>,
-        asked: &Resolved,
-        turn: u32,
-        generation_id: Option<String>,
-    ) -> Result<Self, Over> {
-        let AttemptContext { desk, clock, .. } = work.context;
-        let key = &work.spec.key;
-        let began = Outcome::CallBegan {
-            key: key.clone(),
-            turn,
-            generation_id: generation_id.clone(),
-            model: name_of(asked),
-        };
-        let charged = Self {
-            context: work.context,
-            call: generation_id.map(|generation_id| OpenCall {
-                generation_id,
-                provider: asked.provider.clone(),
-                model: asked.model.clone(),
-                key: key.clone(),
-                turn,
-                began_at: clock.now(),
-            }),
-        };
-        desk.report(began).await?;
-        Ok(charged)
-    }
-
-    fn generation_id(&self) -> Option<String> {
-        self.call.as_ref().map(|call| call.generation_id.clone())
-    }
-
-    /// Its cost is stored.
-    fn settled(mut self) {
-        self.call = None;
-    }
-}
-
-impl Drop for Charged<'_> {
-    fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
-            self.context.desk.call_over(call);
-        }
-    }
 }
 
 /// Another try would cost as much and bring the same.
@@ -527,7 +473,8 @@ impl<'a> Work<'a> {
                 Some(Ok(Chunk::Raw(_) | Chunk::Finished(_)) | Err(_)) | None => None,
             };
             if let Some(generation_id) = begins {
-                let began = Charged::begin(self, asked, turn, generation_id).await;
+                let began =
+                    Charged::begin(self.context, &self.spec.key, asked, turn, generation_id).await;
                 charged = Some(began.map_err(|Over| NoAnswer::Over)?);
             }
             match next {
@@ -683,7 +630,7 @@ impl<'a> Shown<'a> {
 }
 
 /// `provider:model`.
-fn name_of(model: &Resolved) -> String {
+pub(super) fn name_of(model: &Resolved) -> String {
     format!("{}:{}", model.provider, model.model)
 }
 
