@@ -488,6 +488,24 @@ fn a_cut_call_of_a_provider_without_books_keeps_counting_with_what_was_set_aside
 }
 
 #[test]
+fn behind_a_limit_that_is_passed_no_free_call_is_made_either() {
+    let free = Quote {
+        price: Price::Free,
+        tokens: 1,
+    };
+    for (cost, goes_on) in [(10, true), (11, false)] {
+        let mut stage = Stage::new("a; b; a > b", "");
+        begin(&mut stage, usd(10));
+        let a = spec(&mut stage, "a");
+        assert!(ask(&mut stage, &a, free));
+        // Its server charges what nobody expected.
+        bring(&mut stage, &a, Some(cost), 1);
+        let b = spec(&mut stage, "b");
+        assert_eq!(ask(&mut stage, &b, free), goes_on, "{cost} of 10 spent");
+    }
+}
+
+#[test]
 fn a_call_that_waits_for_a_person_keeps_nobody_from_the_model() {
     let mut stage = Stage::new("a; b", "");
     begin(&mut stage, usd(100));

@@ -442,6 +442,16 @@ async fn limits_in_headers_are_kept_also_those_of_a_refusal() {
 }
 
 #[tokio::test]
+async fn without_a_list_price_only_who_asks_for_no_key_is_free() {
+    let price = async |key| {
+        let client = client("http://127.0.0.1:1/v1", ProviderKind::Compatible, key);
+        client.price("large").await
+    };
+    assert_eq!(price(None).await, ListPrice::Free);
+    assert_eq!(price(Some("sk-1")).await, ListPrice::Unknown);
+}
+
+#[tokio::test]
 async fn the_check_asks_where_the_key_matters() {
     let scripts = vec![
         response("401 Unauthorized", "", ""),
