@@ -34,8 +34,12 @@ use crate::{clock::Clock, llm::Providers, store::calls::OpenCall};
 /// Where an agent hands in what it has. The engine's side of it is the kernel and the bus.
 pub trait Desk: Send + Sync {
     /// Hands in an outcome; returns once it is stored, with messages to the agent: those come with
-    /// the start of a turn alone. `Over`: nobody wants this attempt any more.
+    /// a recorded answer alone. `Over`: nobody wants this attempt any more.
     fn report(&self, outcome: Outcome) -> BoxFuture<'_, Result<Vec<Message>, Over>>;
+
+    /// Asks whether a call may be made ([`Outcome::TurnStarted`]); returns once its start is stored, with
+    /// messages to the agent.
+    fn ask(&self, call: Outcome) -> BoxFuture<'_, Result<Vec<Message>, NoCall>>;
 
     /// Sends a message from an attempt; returns once it is stored.
     fn send(
@@ -55,6 +59,15 @@ pub trait Desk: Send + Sync {
 /// The attempt was ended from outside: the agent lays down its work and says nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Over;
+
+/// Why a call is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoCall {
+    /// Nobody wants the attempt any more, or it is taken up again later.
+    Over,
+    /// Its model may not be called now: the next one is asked, else the attempt ends as its last call did.
+    Shut,
+}
 
 /// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

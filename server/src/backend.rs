@@ -151,6 +151,7 @@ fn rejected(rejection: &Rejection) -> ApiError {
         | Rejection::AttemptOver(_)
         | Rejection::TooManyAgents(_)
         | Rejection::CallRefused(_)
+        | Rejection::ModelShut(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)
         | Rejection::NothingToRetry

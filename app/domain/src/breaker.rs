@@ -121,10 +121,15 @@ impl Breaker {
         }
     }
 
+    /// Whether this attempt is the probe.
+    pub fn is_probed_by(&self, key: &AttemptKey) -> bool {
+        matches!(self, Breaker::Probing { by: Some(by), .. } if by == key)
+    }
+
     /// A call begins: after the minute it is the probe.
     pub fn enter(&mut self, key: &AttemptKey, now: Timestamp) {
         match self {
-            // Who goes on in the middle of its work is no probe: it does not wait for the minute.
+            // Before the minute is over nobody probes.
             Breaker::Open { until, .. } if *until > now => {}
             Breaker::Open { reason, .. }
             | Breaker::Probing {
@@ -140,7 +145,7 @@ impl Breaker {
         }
     }
 
-    /// An attempt is over. A probe that ended without a verdict is open to the next one.
+    /// A call is over. A probe that ended without a verdict is open to the next one.
     pub fn left(&mut self, key: &AttemptKey) {
         if let Breaker::Probing { by, .. } = self
             && by.as_ref() == Some(key)
@@ -235,7 +240,7 @@ impl Gate {
     pub fn enter(&mut self, key: &AttemptKey, now: Timestamp) {
         match self {
             Gate::Open => {}
-            // Who goes on in the middle of its work opens it for nobody else.
+            // It opens at its time alone.
             Gate::Shut { until } if *until > now => {}
             Gate::Shut { .. } => {
                 *self = Gate::Narrow {
@@ -249,7 +254,12 @@ impl Gate {
         }
     }
 
-    /// An attempt is over.
+    /// Whether this attempt has been let in.
+    pub fn has_inside(&self, key: &AttemptKey) -> bool {
+        matches!(self, Gate::Narrow { inside, .. } if inside.contains(key))
+    }
+
+    /// A call is over.
     pub fn left(&mut self, key: &AttemptKey) {
         if let Gate::Narrow { inside, .. } = self {
             inside.remove(key);

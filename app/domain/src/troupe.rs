@@ -392,8 +392,7 @@ impl Troupe {
         self.keep_books(before, now, step)?;
         for (agent, key, cost_usd) in freed {
             if !self.doors.is_quiet() {
-                self.doors.left(&key);
-                self.stirred = true;
+                self.leave_door(&key);
             }
             self.release(agent, &key, cost_usd, now, step)?;
         }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    AttemptContext, Over,
+    AttemptContext, NoCall, Over,
     charged::Charged,
     fingerprint,
     output::Form,
@@ -151,18 +151,19 @@ impl<'a> Work<'a> {
             .map_err(|error| TaskError::lasting("unknown_tool", error.to_string()))?;
         let form = Form::of(spec.output_schema.as_ref())
             .map_err(|error| TaskError::lasting("bad_output_schema", error.to_string()))?;
-        let turns = spec
+        let (turns, cut): (Vec<Turn>, Vec<Turn>) = spec
             .turns
             .iter()
-            .filter(|turn| turn.done.is_some())
             .cloned()
-            .collect();
+            .partition(|turn| turn.done.is_some());
+        let failed = cut.iter().flat_map(|turn| &turn.failures);
+        let switched = failed.filter(|failure| !failure.is_cut()).count();
         Ok(Self {
             spec,
             context,
             models,
             unknown,
-            switched: 0,
+            switched: u32::try_from(switched).unwrap_or(u32::MAX),
             tools,
             form,
             turns,
@@ -264,7 +265,7 @@ impl<'a> Work<'a> {
         // What a call that was cut had been handed is handed out again with it.
         let cut = self.spec.turns.iter().find(|turn| turn.number == number);
         let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
-        let mut failures = Vec::new();
+        let mut failures = cut.map(|turn| turn.failures.clone()).unwrap_or_default();
         let prompt = self.fingerprint();
         let (asked, answer, first_token_ms, began, charged) = loop {
             let asked = self.model()?;
@@ -272,11 +273,19 @@ impl<'a> Work<'a> {
                 key: key.clone(),
                 turn: number,
                 model: name_of(&asked),
+                others: self.models.iter().skip(1).map(name_of).collect(),
                 simulated: asked.llm.about().simulated,
                 quote: self.quote(&asked, &messages).await,
                 prompt: prompt.clone(),
             };
-            messages.extend(self.context.desk.report(started).await?);
+            match self.context.desk.ask(started).await {
+                Ok(handed) => messages.extend(handed),
+                Err(NoCall::Over) => return Err(End::Over),
+                Err(NoCall::Shut) => {
+                    self.pass_over(&failures)?;
+                    continue;
+                }
+            }
             let began = Instant::now();
             match self.call(&asked, number, began, &messages).await {
                 Ok(Answered {
@@ -375,6 +384,19 @@ impl<'a> Work<'a> {
     pub(super) fn fingerprint(&self) -> String {
         let tools: Vec<_> = self.tools.iter().map(|tool| tool.spec()).collect();
         fingerprint::of(self.spec, &self.form, &self.turns, &tools)
+    }
+
+    /// Turns to the next model, as this one may not be called now; where there is none, what failed last in
+    /// this turn is the end of the attempt.
+    fn pass_over(&mut self, failures: &[TurnFailure]) -> Result<(), End> {
+        self.models.pop_front();
+        match failures.last() {
+            Some(last) if self.models.is_empty() => Err(End::Failed(last.error.clone())),
+            Some(_) | None => {
+                self.switched += u32::from(!self.models.is_empty());
+                Ok(())
+            }
+        }
     }
 
     /// Turns to the next model; `false` where there is none. Those that the provider was told to try

@@ -21,7 +21,7 @@ use super::{
     open_turns::OpenTurns,
 };
 use crate::{
-    agent::{self, AttemptContext, Desk, NotSent, Over, Recordings, Tools},
+    agent::{self, AttemptContext, Desk, NoCall, NotSent, Over, Recordings, Tools},
     bus::{Bus, Payload},
     clock::Clock,
     llm::Providers,
@@ -145,6 +145,23 @@ impl Desk for KernelDesk {
         .boxed()
     }
 
+    fn ask(&self, call: Outcome) -> BoxFuture<'_, Result<Vec<Message>, NoCall>> {
+        async {
+            match self.kernel.submit(Input::Outcome(call)).await {
+                Ok(receipt) => Ok(receipt.messages),
+                Err(Refusal::Rejected(Rejection::ModelShut(model))) => {
+                    tracing::debug!(model, "a model may not be called now");
+                    Err(NoCall::Shut)
+                }
+                Err(refusal) => {
+                    tracing::debug!(%refusal, "an attempt is over, or put off");
+                    Err(NoCall::Over)
+                }
+            }
+        }
+        .boxed()
+    }
+
     fn send(
         &self,
         key: AttemptKey,
@@ -191,6 +208,7 @@ fn not_sent(rejection: &Rejection) -> NotSent {
         | Rejection::TooManyAgents(_)
         | Rejection::AttemptOver(_)
         | Rejection::CallRefused(_)
+        | Rejection::ModelShut(_)
         | Rejection::BadBudget(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)

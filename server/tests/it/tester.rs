@@ -88,6 +88,7 @@ impl Script {
             key: key.clone(),
             turn,
             model: "test:test".into(),
+            others: Vec::new(),
             simulated: true,
             quote: domain::budget::Quote::default(),
             prompt: String::new(),

@@ -118,6 +118,9 @@ pub struct LiveRun {
     rounds: HashMap<TaskIx, Rounds>,
     /// Tasks that are worked on, with the provider that their load is counted for.
     load: HashMap<TaskIx, Arc<str>>,
+    /// By when agents have to be done, for tasks with a time limit. Time in which a task waits for others does
+    /// not count, so timers that were set before are too early.
+    due: HashMap<TaskIx, Timestamp>,
     /// Bytes of all outputs, about as memory holds them.
     output_bytes: usize,
     /// Tasks that may begin in the next decision, as enough was done in the one before.
@@ -152,6 +155,7 @@ impl LiveRun {
             ready: Ready::default(),
             rounds: HashMap::new(),
             load: HashMap::new(),
+            due: HashMap::new(),
             output_bytes: 0,
             later: VecDeque::new(),
             later_is_set: false,
@@ -200,6 +204,13 @@ impl LiveRun {
             task: self.name(task),
             attempt,
         }
+    }
+
+    /// Gives an agent that begins, or goes on, so much time from now; `None` where the step sets no limit.
+    pub fn limit_agent(&mut self, task: TaskIx, now: Timestamp) -> Option<Timestamp> {
+        let due = now.plus_ms(self.node(task).timeout_ms?);
+        self.due.insert(task, due);
+        Some(due)
     }
 
     /// Whether this very attempt is under way.
@@ -405,6 +416,7 @@ impl LiveRun {
         if self.state(task).attempt().is_none()
             && let Some(provider) = self.load.remove(&task)
         {
+            self.due.remove(&task);
             pen.eased.push(provider);
         }
         Ok(())

@@ -176,6 +176,8 @@ pub enum Outcome {
         turn: u32,
         /// `provider:model`.
         model: String,
+        /// Models that are asked in its place, in order, where it may not be called now.
+        others: Vec<String>,
         /// Whether the provider only rehearses.
         simulated: bool,
         /// What it can cost at most.
@@ -329,8 +331,9 @@ pub enum Timer {
         /// When it became idle.
         since: Timestamp,
     },
-    /// A day began: what is limited by the day has room again.
-    NewDay,
+    /// What waits in the middle of its work may go on: a day began, so what is limited by the day has room
+    /// again, or a model may be called again.
+    LookAtHeld,
     /// A pass of dispatch looks again: agents may be spawned again after some could not be made ready,
     /// or it left something for later.
     SpawnAgain,

@@ -32,10 +32,13 @@ pub enum Rejection {
     /// The attempt is over: whoever works on it stops.
     #[error("attempt {} of task `{}` is over", .0.attempt, .0.task)]
     AttemptOver(AttemptKey),
-    /// The call could pass a limit, or nobody knows whether: it is not made, and its task waits or
-    /// failed.
+    /// The call could pass a limit, or nobody knows whether, or its model may not be called now: it is not
+    /// made, and its task waits or failed.
     #[error("{0}")]
     CallRefused(String),
+    /// The model may not be called now: another one is asked, where there is one.
+    #[error("{0} is out of order or asked to slow down: it is not called now")]
+    ModelShut(String),
     /// Budgets of runs are set with the run; a limit of nothing would stop everything at once.
     #[error("{0}")]
     BadBudget(&'static str),
@@ -112,7 +115,8 @@ impl Rejection {
             Rejection::IllegalMove(_) => "illegal_move",
             Rejection::TooManyAgents(_) => "too_many_agents",
             Rejection::AttemptOver(_) => "attempt_over",
-            Rejection::CallRefused(_) => "budget_exceeded",
+            Rejection::CallRefused(_) => "call_refused",
+            Rejection::ModelShut(_) => "model_shut",
             Rejection::BadBudget(_) => "bad_budget",
             Rejection::RunOver(_) => "run_over",
             Rejection::StillRunning(_) => "still_running",

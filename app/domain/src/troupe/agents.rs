@@ -1,5 +1,7 @@
 //! Agents: spawned, changed, given work, freed of it, ended.
 
+use std::collections::HashSet;
+
 use super::{Step, Troupe};
 use crate::{
     agent::{Agent, AgentEvent, AgentSpec, Phase},
@@ -11,6 +13,7 @@ use crate::{
     money::MicroUsd,
     run::{
         AttemptKey, TaskError,
+        decide::{LiveRun, TaskIx},
         input::{Action, AttemptSpec, Rejection, Timer},
         render::{instructions_of, prompt_of},
     },
@@ -210,8 +213,7 @@ impl Troupe {
         let Some(place) = live.find(&key.task) else {
             return;
         };
-        let node = live.node(place);
-        let Work::Agent(work) = &node.work else {
+        let Work::Agent(work) = &live.node(place).work else {
             return;
         };
         let task = &live.run.tasks[place];
@@ -222,7 +224,7 @@ impl Troupe {
         let instructions =
             instructions_of(task).map_or_else(|| worker.spec.instructions.clone(), str::to_owned);
         // Those that may not be called now are left out, as long as another one may.
-        let mut models = live.models_of(place, Some(&worker.spec));
+        let mut models = self.models_left(live, key, place, Some(&worker.spec));
         let free = models
             .iter()
             .position(|model| self.doors.way(model, now) == Way::Free);
@@ -257,13 +259,31 @@ impl Troupe {
                 memory: worker.spec.memory,
                 replay: live.replay_of(place),
             })));
-        if let Some(limit) = node.timeout_ms {
+        let live = self.runs.get_mut(&key.run);
+        if let Some(at) = live.and_then(|live| live.limit_agent(place, now)) {
             let timer = Timer::AttemptTimeout(key.clone());
-            step.actions.push(Action::SetTimer {
-                at: now.plus_ms(limit),
-                timer,
-            });
+            step.actions.push(Action::SetTimer { at, timer });
         }
+    }
+
+    /// The models that an attempt may still ask in the turn that it is at, in order; never empty.
+    pub(super) fn models_left(
+        &self,
+        live: &LiveRun,
+        key: &AttemptKey,
+        place: TaskIx,
+        agent: Option<&AgentSpec>,
+    ) -> Vec<String> {
+        let models = live.models_of(place, agent);
+        let failed: HashSet<&str> = live
+            .failed_in_turn(key)
+            .map(|it| it.model.as_str())
+            .collect();
+        let left = models
+            .iter()
+            .filter(|name| !failed.contains(self.doors.model(name)));
+        let left: Vec<String> = left.cloned().collect();
+        if left.is_empty() { models } else { left }
     }
 
     pub(super) fn lose_attempt(

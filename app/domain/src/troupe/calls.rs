@@ -1,7 +1,7 @@
 //! What model calls came to: models that fail are left alone for a while, and what waits for them
 //! loses none of its tries meanwhile.
 
-use super::{Step, Troupe};
+use super::{Step, Troupe, money::Asked};
 use crate::{
     breaker::Way,
     event::{Fact, SystemEvent},
@@ -47,6 +47,7 @@ impl Troupe {
         let model = live.and_then(|live| live.model_of_turn(key, turn));
         if let Some(model) = model.map(str::to_owned) {
             let told = self.doors.answered(&model, key);
+            self.leave_door(key);
             self.tell(told, now, step);
         }
     }
@@ -60,7 +61,74 @@ impl Troupe {
         step: &mut Step,
     ) {
         let told = self.doors.failed(failure, key, now);
+        self.leave_door(key);
         self.tell(told, now, step);
+    }
+
+    /// A call is over, or will not be made: others may have waited for that.
+    pub(super) fn leave_door(&mut self, key: &AttemptKey) {
+        self.doors.left(key);
+        self.look_at_held();
+        self.stirred = true;
+    }
+
+    /// Whether the model of a call may be called now. Where another one may be asked in its place, that is
+    /// for the agent to do; else its task waits in the middle of its work.
+    pub(super) fn pass_door(
+        &mut self,
+        asked: &Asked,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        if self.doors.is_quiet() {
+            return Ok(());
+        }
+        self.note_name(&asked.key, &asked.model);
+        let until = match self.doors.knock(&asked.model, &asked.key, now) {
+            Way::Free => return Ok(()),
+            Way::Full => None,
+            Way::Shut(until) => Some(until),
+        };
+        let live = self.runs.get(&asked.key.run);
+        // One that failed in this turn and may be tried again has its next try for that.
+        let tried = live.and_then(|live| live.failed_in_turn(&asked.key).last());
+        let retries = tried.is_some_and(|failure| failure.error.retryable);
+        let other_is_free =
+            !asked.others.is_empty() && self.doors.way_of(&asked.others, now) == Way::Free;
+        if retries || other_is_free {
+            return Err(Rejection::ModelShut(asked.model.clone()));
+        }
+        self.wait_at_door(asked, until, now, step)?;
+        let words = format!("{} may not be called now: the call waits", asked.model);
+        Err(Rejection::CallRefused(words))
+    }
+
+    fn wait_at_door(
+        &mut self,
+        asked: &Asked,
+        until: Option<Timestamp>,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Result<(), Rejection> {
+        let key = &asked.key;
+        self.with_run(key.run, now, step, |live, pen| {
+            live.hold_at_door(pen, key, until)
+        })?;
+        self.lay_down(asked);
+        self.look_at(until, step);
+        Ok(())
+    }
+
+    /// Whether one that waits in the middle of its work still may call none of these models.
+    pub(super) fn stays_at_door(
+        &self,
+        key: &AttemptKey,
+        models: &[String],
+        now: Timestamp,
+    ) -> Option<Way> {
+        let live = self.runs.get(&key.run);
+        live.filter(|live| live.waits_at_door(key))?;
+        Some(self.doors.way_of(models, now)).filter(|way| *way != Way::Free)
     }
 
     fn tell(&mut self, event: Option<SystemEvent>, now: Timestamp, step: &mut Step) {

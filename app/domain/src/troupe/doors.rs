@@ -26,7 +26,8 @@ pub(super) struct Doors {
 }
 
 impl Doors {
-    fn model<'a>(&'a self, name: &'a str) -> &'a str {
+    /// The model that a name leads to, as far as is known.
+    pub fn model<'a>(&'a self, name: &'a str) -> &'a str {
         self.aliases.get(name).map_or(name, String::as_str)
     }
 
@@ -87,7 +88,26 @@ impl Doors {
         best.unwrap_or(Way::Free)
     }
 
-    /// An attempt begins that will call this model.
+    /// A call of this model is about to be made. Who was let in with the beginning of its attempt, or has
+    /// waited for this, goes through.
+    pub fn knock(&mut self, name: &str, key: &AttemptKey, now: Timestamp) -> Way {
+        let model = self.model(name);
+        let gate = self.gates.get(provider(Some(model)));
+        let breaker = self.breakers.get(model);
+        let way = worse(
+            gate.filter(|gate| !gate.has_inside(key))
+                .map_or(Way::Free, |gate| gate.way(now)),
+            breaker
+                .filter(|breaker| !breaker.is_probed_by(key))
+                .map_or(Way::Free, |breaker| breaker.way(now)),
+        );
+        if way == Way::Free {
+            self.enter(name, key, now);
+        }
+        way
+    }
+
+    /// An attempt begins, or goes on, that will call this model.
     pub fn enter(&mut self, name: &str, key: &AttemptKey, now: Timestamp) {
         let model = self.model(name).to_owned();
         if let Some(gate) = self.gates.get_mut(provider(Some(&model))) {
@@ -98,7 +118,7 @@ impl Doors {
         }
     }
 
-    /// An attempt is over.
+    /// A call is over, or will not be made.
     pub fn left(&mut self, key: &AttemptKey) {
         self.gates.values_mut().for_each(|gate| gate.left(key));
         let breakers = self.breakers.values_mut();

@@ -106,6 +106,7 @@ impl Troupe {
             key,
             turn,
             model,
+            others: _,
             simulated,
             quote: _,
             prompt,

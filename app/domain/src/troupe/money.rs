@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::{Step, Troupe};
 use crate::{
     agent::{AgentEvent, Phase},
+    breaker::Way,
     budget::{
         Amount, Budget, Crossed, Notice, OnBudget, Period, Quote, Scope, Verdict, begin_of, day_of,
         ledger::Call,
@@ -26,17 +27,29 @@ pub(super) struct Asked {
     pub key: AttemptKey,
     pub turn: u32,
     pub model: String,
+    pub others: Vec<String>,
     pub simulated: bool,
     pub quote: Quote,
     pub prompt: String,
 }
 
-/// Attempts that wait for room, in the order in which they asked; with what they asked for, where
+/// Attempts that wait in the middle of their work, in the order in which they asked; with what they asked for, where
 /// they asked since the server started.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    waiting: VecDeque<(AttemptKey, Option<(String, Quote)>)>,
+    waiting: VecDeque<(AttemptKey, Option<Wanted>)>,
     look: bool,
+    /// The next moment at which they are looked at.
+    next_look: Option<Timestamp>,
+}
+
+/// A call that is put off.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// The model that it asks first, and those in its place.
+    models: Vec<String>,
+    /// What the first can cost at most.
+    quote: Quote,
 }
 
 impl Troupe {
@@ -110,7 +123,7 @@ impl Troupe {
 
     // -- before a call ----------------------------------------------------------------------------
 
-    /// A model is about to be called, if all budgets that it counts for have room.
+    /// A model is about to be called, if it may be called now and all budgets that it counts for have room.
     pub(super) fn call_asked(
         &mut self,
         asked: Asked,
@@ -121,6 +134,7 @@ impl Troupe {
         let live = self.runs.get(&key.run);
         let live = live.ok_or_else(|| Rejection::AttemptOver(key.clone()))?;
         live.may_call(&key)?;
+        self.pass_door(&asked, now, step)?;
         let scopes = self.scopes_of(&key, &asked.model);
         let call = (key.run, key.task.clone());
         match self.ledger.weigh(&call, &scopes, asked.quote, day_of(now)) {
@@ -159,26 +173,47 @@ impl Troupe {
         now: Timestamp,
         step: &mut Step,
     ) -> Result<(), Rejection> {
-        let Asked {
-            key, model, quote, ..
-        } = asked;
+        let key = &asked.key;
         let daily = notice
             .as_ref()
             .is_some_and(|notice| notice.budget.period == Period::Day);
         let until = daily.then(|| begin_of(day_of(now) + 1));
         self.with_run(key.run, now, step, |live, pen| {
-            live.hold(pen, &key, notice, until)
+            live.hold(pen, key, notice, until)
         })?;
-        self.take_promise_back(&key, &model);
-        // Who waits in the middle of its work keeps nobody else from the model.
-        self.doors.left(&key);
-        self.stirred = true;
-        if let Some(at) = until {
-            let timer = Timer::NewDay;
+        self.lay_down(&asked);
+        self.look_at(until, step);
+        Ok(())
+    }
+
+    /// A call is put off: nothing is set aside for it, and it keeps nobody else from the model.
+    pub(super) fn lay_down(&mut self, asked: &Asked) {
+        let Asked {
+            key, model, others, ..
+        } = asked;
+        self.take_promise_back(key, model);
+        self.leave_door(key);
+        let wanted = Wanted {
+            models: std::iter::once(model).chain(others).cloned().collect(),
+            quote: asked.quote,
+        };
+        self.wait_for_room(key.clone(), Some(wanted));
+    }
+
+    /// Looks at those that wait when the moment has come; one timer is enough for all of them.
+    pub(super) fn look_at(&mut self, at: Option<Timestamp>, step: &mut Step) {
+        let earlier = |at: &Timestamp| self.held.next_look.is_none_or(|next| *at < next);
+        if let Some(at) = at.filter(earlier) {
+            self.held.next_look = Some(at);
+            let timer = Timer::LookAtHeld;
             step.actions.push(Action::SetTimer { at, timer });
         }
-        self.wait_for_room(key, Some((model, quote)));
-        Ok(())
+    }
+
+    /// The moment came to look at those that wait.
+    pub(super) fn time_to_look(&mut self, now: Timestamp) {
+        self.held.next_look = self.held.next_look.filter(|next| *next > now);
+        self.look_at_held();
     }
 
     /// What was promised to an attempt that is held once more is free again, but for the share of a
@@ -195,8 +230,8 @@ impl Troupe {
         }
     }
 
-    /// Lets an attempt wait until there is room for its call.
-    pub(super) fn wait_for_room(&mut self, key: AttemptKey, asked: Option<(String, Quote)>) {
+    /// Lets an attempt wait until its call may be made.
+    pub(super) fn wait_for_room(&mut self, key: AttemptKey, asked: Option<Wanted>) {
         self.held.look |= asked.is_none();
         self.held.waiting.push_back((key, asked));
     }
@@ -223,8 +258,8 @@ impl Troupe {
         self.held.look = true;
     }
 
-    /// Lets those go on for whose calls there is room by now. What a call wants is set aside at once,
-    /// so that of many only as many go on as have room.
+    /// Lets those go on whose calls may be made by now. What a call wants is set aside at once, and who goes
+    /// on is let in at its model's door, so that of many only as many go on as have room.
     pub(super) fn let_held_go_on(
         &mut self,
         now: Timestamp,
@@ -243,8 +278,15 @@ impl Troupe {
                 self.held.waiting.push_back((key, asked));
                 continue;
             }
-            if let Some((model, quote)) = &asked {
-                let scopes = self.scopes_of(&key, model);
+            if let Some(Wanted { models, quote }) = &asked {
+                if let Some(way) = self.stays_at_door(&key, models, now) {
+                    self.held.waiting.push_back((key, asked));
+                    if let Way::Shut(until) = way {
+                        self.look_at(Some(until), step);
+                    }
+                    continue;
+                }
+                let scopes = self.scopes_of(&key, &models[0]);
                 let call = (key.run, key.task.clone());
                 match self.ledger.weigh(&call, &scopes, *quote, day_of(now)) {
                     Verdict::Fits(amount) => self.ledger.reserve(call, scopes, amount),

@@ -34,6 +34,7 @@ impl Troupe {
                 key,
                 turn,
                 model,
+                others,
                 simulated,
                 quote,
                 prompt,
@@ -42,6 +43,7 @@ impl Troupe {
                     key,
                     turn,
                     model,
+                    others,
                     simulated,
                     quote,
                     prompt,
@@ -107,6 +109,7 @@ impl Troupe {
             key: key.clone(),
             turn,
             model: format!("{}:{}", record.provider, record.model),
+            others: Vec::new(),
             simulated: record.simulated,
             quote: Quote::default(),
             prompt,
@@ -170,7 +173,7 @@ impl Troupe {
             | Timer::AttemptTimeout(key)
             | Timer::GoOn(key) => Some(key.run),
             Timer::RunTimeout(run) => Some(*run),
-            Timer::AgentIdle { .. } | Timer::SpawnAgain | Timer::NewDay => None,
+            Timer::AgentIdle { .. } | Timer::SpawnAgain | Timer::LookAtHeld => None,
         };
         if run.is_some_and(|run| !self.runs.contains_key(&run)) {
             return Ok(());
@@ -189,8 +192,8 @@ impl Troupe {
             Timer::RunTimeout(run) => {
                 self.with_run(run, now, step, |live, pen| live.run_timed_out(pen))
             }
-            Timer::NewDay => {
-                self.look_at_held();
+            Timer::LookAtHeld => {
+                self.time_to_look(now);
                 Ok(())
             }
             Timer::SpawnAgain => {

@@ -356,6 +356,7 @@ fn after_a_kill_the_attempt_goes_on_from_its_last_finished_turn() {
         key: key.clone(),
         turn,
         model: "m:m".into(),
+        others: Vec::new(),
         simulated: false,
         quote: Quote::default(),
         prompt: String::new(),

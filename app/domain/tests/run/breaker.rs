@@ -8,7 +8,7 @@ use domain::{
     id::{RunId, TaskName},
     run::{
         AttemptKey, RunState, TaskError, TaskEvent, TaskState, TurnFailure, Waiting,
-        input::{AttemptSpec, Input, Outcome},
+        input::{AttemptSpec, Input, Outcome, Rejection},
     },
     time::Timestamp,
 };
@@ -127,72 +127,140 @@ proptest! {
     }
 }
 
-/// Plays a provider through time: `works(at)` decides what a call brings. Returns the calls that were
-/// made, as (moment, whether it was a first try).
-fn storm(graph: &str, for_ms: i64, works: impl Fn(i64) -> bool) -> (Stage, Vec<(i64, bool)>) {
-    let mut stage = Stage::new(graph, "");
-    let begin = stage.now.0;
-    let mut calls = Vec::new();
-    let input = stage.start_input(serde_json::json!({}));
-    stage.take(input).expect("accepted");
-    while stage.now.0 - begin < for_ms {
-        if stage.started.is_empty() {
-            let Some(((due, _), timer)) = stage.timers.pop_first() else {
-                break;
-            };
-            stage.now = stage.now.max(due);
-            let _late = stage.take(Input::Timer(timer));
-            continue;
-        }
-        // Calls take 50 ms, and all that are under way come back together.
-        let begun: Vec<AttemptSpec> = std::mem::take(&mut stage.started);
-        for spec in &begun {
-            calls.push((stage.now.0 - begin, spec.key.attempt == 1));
-            let started = Outcome::TurnStarted {
-                key: spec.key.clone(),
-                turn: 1,
-                model: "acme:m".into(),
-                simulated: false,
-                quote: domain::budget::Quote::default(),
-                prompt: String::new(),
-            };
-            stage.take(Input::Outcome(started)).expect("it may call");
-        }
-        stage.now = stage.now.plus_ms(50);
-        for spec in begun {
-            let key = spec.key;
-            if works(stage.now.0 - begin) {
-                let completed = Outcome::TurnCompleted {
-                    key: key.clone(),
-                    turn: 1,
-                    record: Box::new(record("done")),
+/// What a provider does with a call.
+#[derive(Clone, Copy, PartialEq)]
+enum Does {
+    Answers,
+    Fails,
+    /// It asks to come back after so many milliseconds.
+    SlowsDown(u64),
+}
+
+/// Plays a provider through time: `does(at, attempt)` says what a call brings. Each attempt makes so many
+/// calls. Returns those that were made, as (moment, task, whether it was in the first try).
+struct Storm<'a> {
+    turns: u32,
+    does: &'a dyn Fn(i64, &AttemptKey) -> Does,
+}
+
+type Calls = Vec<(i64, TaskName, bool)>;
+
+fn storm(graph: &str, for_ms: i64, works: impl Fn(i64) -> bool) -> (Stage, Calls) {
+    let does = |at, _: &AttemptKey| match works(at) {
+        true => Does::Answers,
+        false => Does::Fails,
+    };
+    Storm {
+        turns: 1,
+        does: &does,
+    }
+    .play(graph, for_ms)
+}
+
+fn asks(key: &AttemptKey, turn: u32, model: &str, others: &[&str]) -> Input {
+    Input::Outcome(Outcome::TurnStarted {
+        key: key.clone(),
+        turn,
+        model: model.into(),
+        others: others.iter().map(|&name| name.into()).collect(),
+        simulated: false,
+        quote: domain::budget::Quote::default(),
+        prompt: String::new(),
+    })
+}
+
+fn answers(key: &AttemptKey, turn: u32) -> Input {
+    Input::Outcome(Outcome::TurnCompleted {
+        key: key.clone(),
+        turn,
+        record: Box::new(record("done")),
+    })
+}
+
+fn fails(key: &AttemptKey, turn: u32, model: &str, trouble: Trouble, error: TaskError) -> Input {
+    Input::Outcome(Outcome::TurnFailed {
+        key: key.clone(),
+        turn,
+        failure: Box::new(TurnFailure {
+            model: model.into(),
+            trouble,
+            error,
+            raw: None,
+            began: false,
+            generation_id: None,
+            assumed_usd: None,
+        }),
+    })
+}
+
+fn down() -> TaskError {
+    TaskError::passing("provider_failed", "acme failed (status 503).")
+}
+
+impl Storm<'_> {
+    fn play(&self, graph: &str, for_ms: i64) -> (Stage, Calls) {
+        let mut stage = Stage::new(graph, "");
+        let begin = stage.now.0;
+        let mut calls = Vec::new();
+        let input = stage.start_input(serde_json::json!({}));
+        stage.take(input).expect("accepted");
+        // Attempts that go on with their next call.
+        let mut between: Vec<(AttemptKey, u32)> = Vec::new();
+        while stage.now.0 - begin < for_ms {
+            let begun: Vec<AttemptSpec> = std::mem::take(&mut stage.started);
+            between.extend(begun.into_iter().map(|spec| {
+                let done = spec.turns.iter().filter(|turn| turn.done.is_some());
+                (spec.key, u32::try_from(done.count()).expect("few") + 1)
+            }));
+            if between.is_empty() {
+                let Some(((due, _), timer)) = stage.timers.pop_first() else {
+                    break;
                 };
-                stage.take(Input::Outcome(completed)).expect("it goes on");
-                let output = serde_json::json!("done");
-                let succeeded = Outcome::Succeeded { key, output };
-                stage.take(Input::Outcome(succeeded)).expect("it ends");
-            } else {
-                let error = TaskError::passing("provider_failed", "acme failed (status 503).");
-                let failed = Outcome::TurnFailed {
-                    key: key.clone(),
-                    turn: 1,
-                    failure: Box::new(TurnFailure {
-                        model: "acme:m".into(),
-                        trouble: Trouble::Theirs,
-                        error: error.clone(),
-                        raw: None,
-                        began: false,
-                        generation_id: None,
-                        assumed_usd: None,
-                    }),
+                stage.now = stage.now.max(due);
+                let _late = stage.take(Input::Timer(timer));
+                continue;
+            }
+            // Calls take 50 ms, and all that are under way come back together.
+            let mut made = Vec::new();
+            for (key, turn) in std::mem::take(&mut between) {
+                // One that is put off lays down its work.
+                if stage.take(asks(&key, turn, "acme:m", &[])).is_ok() {
+                    calls.push((stage.now.0 - begin, key.task.clone(), key.attempt == 1));
+                    made.push((key, turn));
+                }
+            }
+            stage.now = stage.now.plus_ms(50);
+            for (key, turn) in made {
+                let (trouble, error) = match (self.does)(stage.now.0 - begin, &key) {
+                    Does::Answers => {
+                        stage.take(answers(&key, turn)).expect("it goes on");
+                        if turn < self.turns {
+                            between.push((key, turn + 1));
+                        } else {
+                            let output = serde_json::json!("done");
+                            let succeeded = Outcome::Succeeded { key, output };
+                            stage.take(Input::Outcome(succeeded)).expect("it ends");
+                        }
+                        continue;
+                    }
+                    Does::Fails => (Trouble::Theirs, down()),
+                    Does::SlowsDown(ms) => {
+                        let busy = TaskError::passing("rate_limited", "acme asks to slow down.");
+                        let error = TaskError {
+                            retry_after_ms: Some(ms),
+                            ..busy
+                        };
+                        (Trouble::Busy, error)
+                    }
                 };
-                stage.take(Input::Outcome(failed)).expect("it goes on");
+                let failed = fails(&key, turn, "acme:m", trouble, error.clone());
+                stage.take(failed).expect("it goes on");
                 let failed = Outcome::Failed { key, error };
                 stage.take(Input::Outcome(failed)).expect("it ends");
             }
         }
+        (stage, calls)
     }
-    (stage, calls)
 }
 
 const MANY: &str = "m each [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30] do a end\nm at 30";
@@ -213,7 +281,7 @@ fn told(stage: &Stage, name: &str) -> usize {
 #[test]
 fn a_minute_of_errors_makes_hardly_more_calls_than_there_are_tasks() {
     let (stage, calls) = storm(MANY, 60_000, |_| false);
-    let first = calls.iter().filter(|(_, first)| *first).count();
+    let first = calls.iter().filter(|(_, _, first)| *first).count();
     let amplified = calls.len() as f64 / first as f64;
     assert!(amplified <= 1.2, "{} calls for {first} tasks", calls.len());
     assert_eq!(told(&stage, "failed"), 0);
@@ -247,7 +315,161 @@ fn ten_minutes_of_errors_cost_no_task_its_tries() {
         "{}",
         stage.tree()
     );
-    let meanwhile = calls.iter().filter(|(at, _)| (1_000..down_ms).contains(at));
+    let meanwhile = calls
+        .iter()
+        .filter(|(at, ..)| (1_000..down_ms).contains(at));
     assert!(meanwhile.count() <= 11, "one probe a minute");
     stage.assert_sound();
+}
+
+#[test]
+fn a_later_call_of_an_attempt_waits_for_its_model_too_and_the_attempt_goes_on_where_it_stood() {
+    // All make their first call; then the model is out of order for ten minutes.
+    let does = |at, _: &AttemptKey| match at > 200 && at < 600_000 {
+        true => Does::Fails,
+        false => Does::Answers,
+    };
+    let (stage, calls) = Storm {
+        turns: 8,
+        does: &does,
+    }
+    .play(MANY, 900_000);
+    assert!(
+        matches!(stage.run().state, RunState::Succeeded { .. }),
+        "{}",
+        stage.tree()
+    );
+    let meanwhile = calls
+        .iter()
+        .filter(|(at, ..)| (1_000..600_000).contains(at));
+    let probes = meanwhile.count();
+    assert!(probes <= 11, "{probes} calls while it was out of order");
+    assert_eq!(told(&stage, "failed"), 0);
+    stage.assert_sound();
+}
+
+#[test]
+fn a_storm_of_429_lets_nobody_in_before_the_time_that_the_provider_asked_for() {
+    let does = |at, _: &AttemptKey| match at {
+        ..=50 => Does::Answers,
+        51..=10_000 => Does::SlowsDown(7_000),
+        _ => Does::Answers,
+    };
+    let (stage, calls) = Storm {
+        turns: 2,
+        does: &does,
+    }
+    .play(MANY, 300_000);
+    assert!(
+        matches!(stage.run().state, RunState::Succeeded { .. }),
+        "{}",
+        stage.tree()
+    );
+    // Each wait is asked for with the end of a call; the first of them shut the gate.
+    let moments: BTreeSet<i64> = calls.iter().map(|(at, ..)| *at).collect();
+    let shut: Vec<i64> = moments
+        .iter()
+        .copied()
+        .filter(|at| (50..10_000).contains(at))
+        .collect();
+    for pair in shut.windows(2) {
+        assert!(pair[1] - pair[0] >= 7_000, "calls at {pair:?}");
+    }
+    for at in &shut[1..] {
+        let then = calls.iter().filter(|(when, ..)| when == at).count();
+        assert_eq!(then, 1, "one alone finds out at {at}");
+    }
+    let refused = calls
+        .iter()
+        .filter(|(at, ..)| (1..9_950).contains(at))
+        .count();
+    assert_eq!(
+        refused,
+        30 + 1,
+        "those that were under way when it began, and one to find out"
+    );
+    stage.assert_sound();
+}
+
+/// A run of one step, at its first call.
+fn at_work(stage: &mut Stage) -> AttemptKey {
+    let input = stage.start_input(serde_json::json!({}));
+    stage.take(input).expect("accepted");
+    stage.started.pop().expect("it was begun").key
+}
+
+/// Runs of others shut a model.
+fn shut(stage: &mut Stage, model: &str) {
+    for number in 1..=FAILURES_IN_A_ROW {
+        let _over = stage.take(fails(&key(number), 1, model, Trouble::Theirs, down()));
+    }
+}
+
+fn waits_until(stage: &Stage) -> Option<Timestamp> {
+    match stage.run().tasks.values().next().map(|task| &task.state) {
+        Some(TaskState::Waiting {
+            reason: Waiting::Provider,
+            until,
+        }) => *until,
+        _ => None,
+    }
+}
+
+#[test]
+fn a_model_that_is_shut_is_passed_over_where_another_one_may_be_asked() {
+    let mut stage = Stage::new("a", "");
+    let key = at_work(&mut stage);
+    shut(&mut stage, "acme:m");
+    let before = stage.log.len();
+    let told = stage.take(asks(&key, 1, "acme:m", &["other:n"]));
+    assert!(matches!(told, Err(Rejection::ModelShut(_))), "{told:?}");
+    assert_eq!(stage.log.len(), before, "nothing happened");
+    stage
+        .take(asks(&key, 1, "other:n", &[]))
+        .expect("it is asked");
+}
+
+#[test]
+fn where_all_models_are_shut_the_call_waits_for_the_first_that_opens() {
+    let mut stage = Stage::new("a", "");
+    let key = at_work(&mut stage);
+    shut(&mut stage, "acme:m");
+    shut(&mut stage, "other:n");
+    let told = stage.take(asks(&key, 1, "acme:m", &["other:n"]));
+    assert!(matches!(told, Err(Rejection::CallRefused(_))), "{told:?}");
+    let until = waits_until(&stage).expect("it waits with a time");
+    assert_eq!(until, stage.now.plus_ms(UNHEALTHY_MS));
+}
+
+#[test]
+fn what_failed_in_a_turn_is_not_asked_again_when_the_turn_goes_on() {
+    let mut stage = Stage::new("a", "");
+    let key = at_work(&mut stage);
+    shut(&mut stage, "other:n");
+    stage
+        .take(asks(&key, 1, "acme:m", &["other:n"]))
+        .expect("it is asked");
+    let gone = TaskError::lasting("unknown_model", "acme has no such model.");
+    let failed = fails(&key, 1, "acme:m", Trouble::Ours, gone);
+    stage.take(failed).expect("it goes on");
+    // No retry would help the first; the other one opens in a minute.
+    let told = stage.take(asks(&key, 1, "other:n", &[]));
+    assert!(matches!(told, Err(Rejection::CallRefused(_))), "{told:?}");
+    assert!(waits_until(&stage).is_some(), "{}", stage.tree());
+}
+
+#[test]
+fn an_attempt_whose_own_model_may_be_tried_again_does_not_wait_for_another() {
+    let mut stage = Stage::new("a", "");
+    let key = at_work(&mut stage);
+    shut(&mut stage, "other:n");
+    stage
+        .take(asks(&key, 1, "acme:m", &["other:n"]))
+        .expect("it is asked");
+    stage
+        .take(fails(&key, 1, "acme:m", Trouble::Theirs, down()))
+        .expect("it goes on");
+    let told = stage.take(asks(&key, 1, "other:n", &[]));
+    assert!(matches!(told, Err(Rejection::ModelShut(_))), "{told:?}");
+    assert!(waits_until(&stage).is_none());
 }

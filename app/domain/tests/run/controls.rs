@@ -46,6 +46,7 @@ fn turn(stage: &Stage, number: u32) -> Input {
         key: stage.started[0].key.clone(),
         turn: number,
         model: "m:m".into(),
+        others: Vec::new(),
         simulated: false,
         quote: Quote::default(),
         prompt: String::new(),

@@ -64,6 +64,7 @@ fn turn(stage: &mut Stage, task: &str, turn: u32) -> Vec<String> {
         key: key.clone(),
         turn,
         model,
+        others: Vec::new(),
         simulated,
         quote: Quote::default(),
         prompt: String::new(),

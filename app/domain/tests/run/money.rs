@@ -134,6 +134,7 @@ fn ask(stage: &mut Stage, spec: &AttemptSpec, quote: Quote) -> bool {
         key: spec.key.clone(),
         turn: turn_of(spec),
         model: format!("{PROVIDER}:m"),
+        others: Vec::new(),
         simulated: false,
         quote,
         prompt: String::new(),
@@ -509,9 +510,11 @@ fn behind_a_limit_that_is_passed_no_free_call_is_made_either() {
 fn a_call_that_waits_for_a_person_keeps_nobody_from_the_model() {
     let mut stage = Stage::new("a; b", "");
     begin(&mut stage, usd(100));
-    for task in ["a", "b"] {
-        let it = spec(&mut stage, task);
-        assert!(ask(&mut stage, &it, quote(10, 1)));
+    let calls = ["a", "b"].map(|task| spec(&mut stage, task));
+    for it in &calls {
+        assert!(ask(&mut stage, it, quote(10, 1)));
+    }
+    for it in calls {
         let (key, turn) = (it.key.clone(), turn_of(&it));
         let error = TaskError {
             retry_after_ms: Some(5_000),

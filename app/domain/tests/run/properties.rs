@@ -165,6 +165,7 @@ fn input(stage: &Stage, next: &Move) -> Option<Input> {
             key: key(stage, *at),
             turn: *turn,
             model: "m:m".into(),
+            others: Vec::new(),
             simulated: false,
             quote: Quote::default(),
             prompt: String::new(),

@@ -225,6 +225,7 @@ fn what_is_played_back_takes_no_room_from_calls_behind_it() {
         key: next.key,
         turn: 1,
         model: "rehearsal:default".into(),
+        others: Vec::new(),
         simulated: true,
         quote: domain::budget::Quote {
             tokens: 20,

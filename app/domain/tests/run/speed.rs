@@ -100,6 +100,7 @@ impl Track {
                     key: key.clone(),
                     turn: 1,
                     model: "m:m".into(),
+                    others: Vec::new(),
                     simulated: true,
                     quote: Quote::default(),
                     prompt: String::new(),

@@ -544,24 +544,25 @@ impl Stage {
             for agent in agents {
                 let _not_held = self.take(by("ann", Command::ResumeAgent(agent)));
             }
-            let mut asked = None;
+            let mut asked = Vec::new();
             for (id, live) in &self.troupe.runs {
                 if live.run.is_paused() {
-                    asked = Some(Command::ResumeRun(*id));
+                    asked.push(Command::ResumeRun(*id));
                 }
                 for name in live.run.tasks.keys() {
                     for port in ["approved", "failed"] {
                         let port = PortName::parse(port).expect("a port");
                         if live.run.takes_answer(name, &port).is_ok() {
-                            asked = Some(answer(*id, name.as_str(), port.as_str(), json!(null)));
+                            asked.push(answer(*id, name.as_str(), port.as_str(), json!(null)));
                         }
                     }
                 }
             }
-            match asked {
-                Some(command) => drop(self.take(by("ann", command))),
-                None if self.started.is_empty() && self.timers.is_empty() => return,
-                None => {}
+            // What was given up with the round around it takes no answer any more.
+            let mut asked = asked.into_iter();
+            let answered = asked.any(|command| self.take(by("ann", command)).is_ok());
+            if !answered && self.started.is_empty() && self.timers.is_empty() {
+                return;
             }
         }
         panic!("it never ends:\n{}", self.tree());
@@ -677,6 +678,7 @@ impl Stage {
             key: key.clone(),
             turn: next_turn(spec),
             model: "rehearsal:default".into(),
+            others: Vec::new(),
             simulated: true,
             quote: Quote::default(),
             prompt: String::new(),

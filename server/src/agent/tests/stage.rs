@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    agent::{AttemptContext, Desk, NotSent, Over, Recordings, Tools, attempt},
+    agent::{AttemptContext, Desk, NoCall, NotSent, Over, Recordings, Tools, attempt},
     clock::SystemClock,
     llm::{
         Providers,
@@ -40,6 +40,8 @@ pub struct Notebook {
     /// Calls that are over and whose cost nobody knows.
     pub calls: Mutex<Vec<String>>,
     pub over_at: Option<usize>,
+    /// Models that may not be called.
+    pub shut: Vec<&'static str>,
     /// Stops the attempt right behind this many reports.
     pub stop_at: Option<(usize, CancellationToken)>,
 }
@@ -80,6 +82,17 @@ impl Desk for Notebook {
             })
         }
         .boxed()
+    }
+
+    fn ask(&self, call: Outcome) -> BoxFuture<'_, Result<Vec<Message>, NoCall>> {
+        let shut = matches!(&call, Outcome::TurnStarted { model, .. } if self.shut.contains(&model.as_str()));
+        match shut {
+            true => async { Err(NoCall::Shut) }.boxed(),
+            false => self
+                .report(call)
+                .map(|stored| stored.map_err(|Over| NoCall::Over))
+                .boxed(),
+        }
     }
 
     fn send(

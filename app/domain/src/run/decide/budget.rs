@@ -9,7 +9,7 @@ use crate::{
     run::{
         AttemptKey, LateCost, Run, RunEvent, TaskError, TaskEvent, TaskState, Turn, TurnFailure,
         TurnRecord, Unpriced, Waiting,
-        input::{Action, CallPriced, Rejection, Timer},
+        input::{CallPriced, Rejection},
     },
     time::Timestamp,
 };
@@ -32,8 +32,8 @@ pub struct BegunCall {
 }
 
 impl LiveRun {
-    /// Whether this attempt waits in the middle of its work: for room in a budget, or for a person who
-    /// says what becomes of a changed prompt.
+    /// Whether this attempt waits in the middle of its work: for room in a budget, for a model that may
+    /// not be called now, or for a person who says what becomes of a changed prompt.
     pub fn is_held(&self, key: &AttemptKey) -> bool {
         self.held_task(key).is_some()
     }
@@ -43,12 +43,25 @@ impl LiveRun {
             .filter(|task| self.held_attempt(*task) == Some(key.attempt))
     }
 
+    /// Models that brought no answer in the turn that an attempt is at: they are not asked again in it. A call
+    /// that was cut from outside says nothing about its model.
+    pub fn failed_in_turn(&self, key: &AttemptKey) -> impl Iterator<Item = &TurnFailure> {
+        let attempt = self
+            .find(&key.task)
+            .and_then(|task| self.task(task).attempt(key.attempt));
+        let turn = attempt
+            .and_then(|attempt| attempt.turns.last())
+            .filter(|turn| turn.done.is_none());
+        let failures = turn.into_iter().flat_map(|turn| &turn.failures);
+        failures.filter(|failure| !failure.is_cut())
+    }
+
     /// The attempt of a task that waits in the middle of its work.
     pub(super) fn held_attempt(&self, task: TaskIx) -> Option<u32> {
         let held = matches!(
             self.state(task),
             TaskState::Waiting {
-                reason: Waiting::Budget | Waiting::Replay,
+                reason: Waiting::Budget | Waiting::Provider | Waiting::Replay,
                 ..
             }
         );
@@ -80,24 +93,53 @@ impl LiveRun {
         notice: Option<Notice>,
         until: Option<Timestamp>,
     ) -> Decided {
-        let (task, agent) = self.at_agent(key)?;
-        let attempt = key.attempt;
-        if matches!(self.state(task), TaskState::Assigned { .. }) {
-            self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
-        }
+        let (task, _) = self.at_agent(key)?;
         if let Some(notice) = notice
             && !self.is_told(&notice)
         {
             self.record_run(pen, RunEvent::BudgetExceeded(notice))?;
         }
+        self.hold_for(pen, task, key.attempt, Waiting::Budget, until)
+    }
+
+    /// A call is held back as its model may not be called now. `until` is unknown where others that call it
+    /// have to come back first.
+    pub fn hold_at_door(
+        &mut self,
+        pen: &mut Pen<'_>,
+        key: &AttemptKey,
+        until: Option<Timestamp>,
+    ) -> Decided {
+        let (task, _) = self.at_agent(key)?;
+        self.hold_for(pen, task, key.attempt, Waiting::Provider, until)
+    }
+
+    fn hold_for(
+        &mut self,
+        pen: &mut Pen<'_>,
+        task: TaskIx,
+        attempt: u32,
+        reason: Waiting,
+        until: Option<Timestamp>,
+    ) -> Decided {
+        let agent = self.task(task).attempt(attempt).and_then(|it| it.agent);
+        if matches!(self.state(task), TaskState::Assigned { .. }) {
+            self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
+        }
         let event = TaskEvent::Waiting {
             attempt,
-            reason: Waiting::Budget,
+            reason,
             until,
             child_run_id: None,
             question: None,
         };
         self.record_task(pen, task, agent, event)
+    }
+
+    /// Whether this attempt waits in the middle of its work for a model that may not be called now.
+    pub fn waits_at_door(&self, key: &AttemptKey) -> bool {
+        let state = self.held_task(key).map(|task| self.state(task));
+        matches!(state, Some(TaskState::Waiting { reason, .. }) if *reason == Waiting::Provider)
     }
 
     fn waits_for_room(&self, task: TaskIx) -> bool {
@@ -127,7 +169,7 @@ impl LiveRun {
         self.attempt_failed(pen, task, key.attempt, error)
     }
 
-    /// There is room: the attempt goes on where it stood.
+    /// There is room, or the way is free: the attempt goes on where it stood.
     pub fn go_on_held(&mut self, pen: &mut Pen<'_>, key: &AttemptKey) -> Decided {
         let Some(task) = self.held_task(key) else {
             return Ok(());
@@ -137,12 +179,6 @@ impl LiveRun {
         self.record_task(pen, task, agent, TaskEvent::Started { attempt })?;
         let provider = self.provider_of(task, None);
         self.take_on(pen, task, provider);
-        if let Some(limit) = self.node(task).timeout_ms {
-            pen.actions.push(Action::SetTimer {
-                at: pen.now.plus_ms(limit),
-                timer: Timer::AttemptTimeout(key.clone()),
-            });
-        }
         Ok(())
     }
 

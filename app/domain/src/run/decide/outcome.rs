@@ -319,8 +319,9 @@ impl LiveRun {
         let (Some(limit), true) = (limit, open == Some(key.attempt)) else {
             return Ok(());
         };
-        // A person takes the time that a person takes.
-        if self.is_held(key) {
+        // What it waits for takes the time that it takes.
+        let early = self.due.get(&task).is_some_and(|due| pen.now < *due);
+        if early || self.is_held(key) {
             return Ok(());
         }
         let message = format!(

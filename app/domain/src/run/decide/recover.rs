@@ -52,14 +52,15 @@ impl LiveRun {
             (Waiting::Timer | Waiting::Approval, Some(attempt)) => {
                 self.set_wait(pen, task, attempt, until);
             }
-            (Waiting::Timer | Waiting::Provider, _) => {
+            // Held calls ask again by themselves.
+            (Waiting::Provider, Some(_)) | (Waiting::Budget | Waiting::Replay, _) => {}
+            (Waiting::Timer | Waiting::Provider, None) => {
                 let timer = Timer::Retry(self.key(task, self.next_attempt(task)));
                 let at = until.unwrap_or(pen.now);
                 pen.actions.push(Action::SetTimer { at, timer });
             }
             (Waiting::Run, _) => self.limit(pen, task),
-            // Held calls ask again by themselves.
-            (Waiting::Approval, None) | (Waiting::Budget | Waiting::Replay, _) => {}
+            (Waiting::Approval, None) => {}
         }
     }
 

@@ -44,7 +44,8 @@ impl LiveRun {
         self.attempt_failed(pen, task, attempt, prompt_changed(&question))
     }
 
-    /// The attempt that may go on, as a person said what becomes of its changed prompt.
+    /// Whether a held attempt may go on as far as people are concerned: where its prompt changed, one has
+    /// said what becomes of it.
     pub fn told_to_go_on(&self, key: &AttemptKey) -> bool {
         let Some(task) = self.held_task(key) else {
             return false;
@@ -52,8 +53,8 @@ impl LiveRun {
         match self.state(task) {
             TaskState::Waiting { reason, .. } => match reason {
                 Waiting::Replay => self.task(task).answer.is_some(),
-                Waiting::Budget => true,
-                Waiting::Timer | Waiting::Approval | Waiting::Run | Waiting::Provider => false,
+                Waiting::Budget | Waiting::Provider => true,
+                Waiting::Timer | Waiting::Approval | Waiting::Run => false,
             },
             TaskState::Blocked
             | TaskState::Ready { .. }
