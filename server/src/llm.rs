@@ -14,6 +14,7 @@ mod failure;
 pub mod key;
 pub mod nearby;
 pub mod openai;
+pub mod pricing;
 pub mod providers;
 mod raw;
 mod reader;
@@ -38,9 +39,9 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    cost::Prices,
     error::{LlmError, Patience},
     key::ApiKey,
+    pricing::{PriceList, Pricing},
     providers::{Origin, Providers, Resolved},
 };
 
@@ -117,12 +118,12 @@ pub struct LateAnswer {
 }
 
 /// What a model costs by list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListPrice {
     /// Nothing.
     Free,
-    /// This much a million tokens.
-    Known(Prices),
+    /// This much.
+    Known(Pricing),
     /// Its provider charges, and does not say how much.
     Unknown,
 }
@@ -254,10 +255,12 @@ pub struct ModelInfo {
     pub name: String,
     /// How much it can read and write together, in tokens.
     pub context_tokens: Option<u64>,
-    /// Price of a million tokens read.
-    pub prompt_usd_per_million: Option<MicroUsd>,
-    /// Price of a million tokens written.
-    pub completion_usd_per_million: Option<MicroUsd>,
+    /// Another name of it, under which answers may come.
+    #[serde(skip)]
+    pub also: Option<String>,
+    /// What it costs; `None`: the provider does not say.
+    #[serde(skip)]
+    pub pricing: Option<Pricing>,
     /// Whether it can use tools. `None`: the provider does not say.
     pub tools: Option<bool>,
     /// Whether it can be held to a JSON Schema. `None`: the provider does not say.

@@ -101,6 +101,9 @@ pub struct Totals {
     pub cost_usd: Option<MicroUsd>,
     /// What budgets count besides, for calls of unknown cost.
     pub assumed_usd: MicroUsd,
+    /// Tokens that budgets count besides, for calls that did not say all of theirs.
+    #[serde(default)]
+    pub assumed_tokens: u64,
     /// Tokens of all turns.
     pub tokens: Tokens,
     /// Model calls that came to their end.
@@ -128,6 +131,9 @@ pub struct ChildTotals {
     pub cost_usd: Option<MicroUsd>,
     /// What budgets count besides.
     pub assumed_usd: MicroUsd,
+    /// Tokens that budgets count besides.
+    #[serde(default)]
+    pub assumed_tokens: u64,
     /// Their tokens.
     pub tokens: Tokens,
 }
@@ -275,6 +281,7 @@ impl Totals {
             Some(cost) => self.cost_usd = add_cost(self.cost_usd, Some(cost)),
             None => self.assumed_usd = self.assumed_usd + turn.assumed_usd.unwrap_or_default(),
         }
+        self.assume(turn.assumed_tokens.unwrap_or_default());
         self.tokens = self.tokens.plus(Tokens {
             prompt: turn.prompt_tokens,
             completion: turn.completion_tokens,
@@ -286,8 +293,14 @@ impl Totals {
         if failure.may_cost() {
             self.calls += 1;
             self.calls_unknown += 1;
-            self.assumed_usd = self.assumed_usd + failure.assumed_usd.unwrap_or_default();
+            let assumed = failure.assumed();
+            self.assumed_usd = self.assumed_usd + assumed.usd;
+            self.assume(assumed.tokens);
         }
+    }
+
+    fn assume(&mut self, tokens: u64) {
+        self.assumed_tokens = self.assumed_tokens.saturating_add(tokens);
     }
 
     /// Takes in what became known later of a call's cost.
@@ -297,6 +310,7 @@ impl Totals {
             false => self.calls += 1,
         }
         self.assumed_usd = MicroUsd(self.assumed_usd.0.saturating_sub(late.assumed_usd.0));
+        self.assumed_tokens = self.assumed_tokens.saturating_sub(late.assumed_tokens);
         self.cost_usd = add_cost(self.cost_usd, Some(late.cost_usd));
         self.tokens = self.tokens.plus(Tokens {
             prompt: late.prompt_tokens,
@@ -309,13 +323,16 @@ impl Totals {
         let ChildTotals {
             cost_usd,
             assumed_usd,
+            assumed_tokens,
             tokens,
             ..
         } = self.children;
         let usd = |cost: Option<MicroUsd>, assumed| cost.unwrap_or_default() + assumed;
         Amount {
             usd: usd(self.cost_usd, self.assumed_usd) + usd(cost_usd, assumed_usd),
-            tokens: self.tokens.all().saturating_add(tokens.all()),
+            tokens: [tokens.all(), self.assumed_tokens, assumed_tokens]
+                .into_iter()
+                .fold(self.tokens.all(), u64::saturating_add),
         }
     }
 

@@ -118,6 +118,7 @@ pub fn log() -> Vec<Event> {
         cached_tokens: None,
         reasoning_tokens: None,
         assumed_usd: None,
+        assumed_tokens: None,
         simulated: false,
         replayed: false,
         cost_usd: None,

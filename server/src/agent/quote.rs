@@ -28,7 +28,7 @@ pub fn of(request: &ChatRequest, price: ListPrice) -> Quote {
     let written = u64::from(request.max_tokens.unwrap_or_default());
     let price = match price {
         ListPrice::Free => Price::Free,
-        ListPrice::Known(prices) => Price::AtMost(prices.estimate(read, written)),
+        ListPrice::Known(pricing) => Price::AtMost(pricing.most(read, written)),
         ListPrice::Unknown => Price::Unknown,
     };
     Quote {
@@ -70,7 +70,7 @@ mod tests {
     use domain::money::MicroUsd;
 
     use super::*;
-    use crate::llm::Prices;
+    use crate::llm::{Pricing, pricing::Prices};
 
     fn request(text: &str) -> ChatRequest {
         ChatRequest {
@@ -85,8 +85,10 @@ mod tests {
         let prices = Prices {
             prompt: MicroUsd(1_000_000),
             completion: MicroUsd(10_000_000),
+            ..Prices::default()
         };
-        let quote = of(&request(&"a".repeat(1_984)), ListPrice::Known(prices));
+        let pricing = Pricing::from(prices);
+        let quote = of(&request(&"a".repeat(1_984)), ListPrice::Known(pricing));
         assert_eq!(quote.tokens, 2_000);
         assert_eq!(quote.price, Price::AtMost(MicroUsd(1_000 + 10_000)));
     }

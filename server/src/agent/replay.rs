@@ -101,6 +101,7 @@ fn record(call: &RecordedCall) -> TurnRecord {
         reasoning_tokens: None,
         cost_usd: Some(MicroUsd(0)),
         assumed_usd: None,
+        assumed_tokens: None,
         simulated: call.simulated,
         replayed: true,
         cost_is: CostIs::Charged,

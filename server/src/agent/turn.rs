@@ -309,6 +309,7 @@ impl<'a> Work<'a> {
                         generation_id,
                         // For those to say who keep the books.
                         assumed_usd: None,
+                        assumed_tokens: None,
                     };
                     let failed = Outcome::TurnFailed {
                         key: key.clone(),
@@ -338,6 +339,7 @@ impl<'a> Work<'a> {
             cost_is: answer.cost_is,
             // The kernel knows what was set aside.
             assumed_usd: None,
+            assumed_tokens: None,
             simulated,
             replayed: false,
             finish_reason: answer.finish,

@@ -6,7 +6,7 @@ use app::{
     },
     error::{ApiError, ErrorKind},
 };
-use domain::quota::Quota;
+use domain::{money::MicroUsd, quota::Quota};
 use tokio::time::Instant;
 
 use super::{Product, broken};
@@ -14,6 +14,7 @@ use crate::llm::{
     LlmError, ModelInfo, Origin, ProviderKind,
     desk::{Refused, Wish, kind_name},
     nearby,
+    pricing::Prices,
 };
 
 impl Product {
@@ -161,18 +162,19 @@ fn offer_of(provider: &str, model: ModelInfo) -> ModelOffer {
     let ModelInfo {
         id,
         name,
+        also: _,
         context_tokens,
-        prompt_usd_per_million,
-        completion_usd_per_million,
+        pricing,
         tools,
         json_schema,
     } = model;
+    let price = |of: fn(&Prices) -> MicroUsd| pricing.as_ref().map(|it| of(&it.usual));
     ModelOffer {
         model: format!("{provider}:{id}"),
         name,
         context_tokens,
-        prompt_usd_per_million,
-        completion_usd_per_million,
+        prompt_usd_per_million: price(|prices| prices.prompt),
+        completion_usd_per_million: price(|prices| prices.completion),
         tools,
         json_schema,
     }

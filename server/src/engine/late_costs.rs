@@ -4,7 +4,11 @@
 //!
 //! Refused here: guessing. What no book knows stays unknown.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     id::RunId,
@@ -14,6 +18,7 @@ use domain::{
         input::{CallPriced, Input, Outcome, Rejection},
     },
 };
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +57,9 @@ const MOST_HOURS: u64 = 24;
 /// Calls that are taken in at once.
 const BATCH: usize = 1_024;
 
+/// Questions that one provider is asked at once. One that is silent keeps nobody waiting for the others.
+const AT_ONCE: usize = 4;
+
 /// Where calls are handed in that are over and whose cost nobody knows.
 #[derive(Clone, Default)]
 pub struct Calls(Option<mpsc::UnboundedSender<OpenCall>>);
@@ -86,21 +94,62 @@ pub struct Means {
 pub fn late_costs(means: Means) -> (Calls, LateCosts) {
     let (tell, told) = mpsc::unbounded_channel();
     let work = LateCosts {
-        means,
+        means: Arc::new(means),
         told,
         due: BTreeMap::new(),
+        line: Line::default(),
     };
     (Calls(Some(tell)), work)
 }
 
 /// Looks for costs.
 pub struct LateCosts {
-    means: Means,
+    means: Arc<Means>,
     told: mpsc::UnboundedReceiver<OpenCall>,
     due: BTreeMap<(Instant, String), Lost>,
+    line: Line,
+}
+
+/// Who is asked how much.
+#[derive(Default)]
+struct Line {
+    /// How many questions each provider is asked just now.
+    asking: HashMap<String, usize>,
+    /// What is due, and waits for those.
+    waiting: HashMap<String, VecDeque<Lost>>,
+}
+
+impl Line {
+    /// A call is due: it is asked for now, or when its provider has answered others.
+    fn ask(&mut self, lost: Lost) -> Option<Lost> {
+        let provider = lost_provider(&lost);
+        let asking = self.asking.entry(provider.clone()).or_default();
+        if *asking >= AT_ONCE {
+            self.waiting.entry(provider).or_default().push_back(lost);
+            return None;
+        }
+        *asking += 1;
+        Some(lost)
+    }
+
+    /// A provider answered, or did not in time: the next in line may be asked for.
+    fn answered(&mut self, provider: &str) -> Option<Lost> {
+        let next = self.waiting.get_mut(provider).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            self.waiting.remove(provider);
+            if let Some(asking) = self.asking.get_mut(provider) {
+                *asking -= 1;
+                if *asking == 0 {
+                    self.asking.remove(provider);
+                }
+            }
+        }
+        next
+    }
 }
 
 /// A call that is over, and nobody said what it cost.
+#[derive(Debug)]
 struct Lost {
     call: OpenCall,
     /// How often the provider's book knew nothing.
@@ -159,6 +208,7 @@ impl LateCosts {
             Err(error) => tracing::warn!(%error, "calls without a cost cannot be read"),
         }
         let mut told = Vec::new();
+        let mut looks = FuturesUnordered::new();
         loop {
             let next = self.due.first_key_value().map(|((at, _), _)| *at);
             let moment = async {
@@ -179,12 +229,26 @@ impl LateCosts {
                     }
                     told.drain(..).for_each(|call| self.lose(call));
                 }
+                Some((lost, next)) = looks.next() => {
+                    let provider = lost_provider(&lost);
+                    self.looked(lost, next);
+                    looks.extend(self.line.answered(&provider).map(|lost| look(Arc::clone(&self.means), lost)));
+                }
                 () = moment => {
-                    if let Some(((_, _), lost)) = self.due.pop_first() {
-                        self.look(lost).await;
-                    }
+                    let due = self.due.pop_first().map(|(_, lost)| lost);
+                    looks.extend(due.and_then(|lost| self.line.ask(lost)).map(|lost| look(Arc::clone(&self.means), lost)));
                 }
             }
+        }
+    }
+
+    fn looked(&mut self, lost: Lost, next: Next) {
+        match next {
+            Next::Again { asked, wait } => {
+                let call = lost.call;
+                self.later(Lost { call, asked }, wait);
+            }
+            Next::Forget | Next::GiveUp => {}
         }
     }
 
@@ -196,38 +260,45 @@ impl LateCosts {
         let key = (Instant::now() + wait, lost.call.generation_id.clone());
         self.due.insert(key, lost);
     }
+}
 
-    async fn look(&mut self, lost: Lost) {
-        let Lost { call, asked } = lost;
-        let age = self.means.clock.now().ms_since(call.began_at);
-        let found = match self.find(&call).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(%error, "what a call cost cannot be stored now");
-                Found::Later(LOOK_AGAIN)
-            }
-        };
-        match next(found, asked, age) {
-            Next::Forget => self.forget(&call).await,
-            Next::Again { asked, wait } => self.later(Lost { call, asked }, wait),
-            Next::GiveUp => {
-                tracing::warn!(
-                    call = call.generation_id,
-                    "what this call cost stays unknown"
-                );
-                self.forget(&call).await;
-            }
+fn lost_provider(lost: &Lost) -> String {
+    lost.call.provider.clone()
+}
+
+/// Looks once for what a call cost; what is settled is forgotten.
+async fn look(means: Arc<Means>, lost: Lost) -> (Lost, Next) {
+    let Lost { call, asked } = &lost;
+    let age = means.clock.now().ms_since(call.began_at);
+    let found = match means.find(call).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%error, "what a call cost cannot be stored now");
+            Found::Later(LOOK_AGAIN)
         }
+    };
+    let next = next(found, *asked, age);
+    match &next {
+        Next::Forget => means.forget(call).await,
+        Next::GiveUp => {
+            let name = &call.generation_id;
+            tracing::warn!(call = name, "what this call cost stays unknown");
+            means.forget(call).await;
+        }
+        Next::Again { .. } => {}
     }
+    (lost, next)
+}
 
+impl Means {
     async fn forget(&self, call: &OpenCall) {
-        if let Err(error) = self.means.calls.forget_call(&call.generation_id).await {
+        if let Err(error) = self.calls.forget_call(&call.generation_id).await {
             tracing::warn!(%error, "a call is not forgotten, and is asked for again after a start");
         }
     }
 
     async fn find(&self, call: &OpenCall) -> Result<Found, StoreError> {
-        let Some(llm) = self.means.providers.get(&call.provider) else {
+        let Some(llm) = self.providers.get(&call.provider) else {
             return Ok(Found::Later(LOOK_AGAIN));
         };
         match llm.late_cost(&call.generation_id).await {
@@ -250,6 +321,7 @@ impl LateCosts {
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,
             assumed_usd: Default::default(),
+            assumed_tokens: 0,
             counted: false,
             counted_at: call.began_at,
         };
@@ -262,17 +334,13 @@ impl LateCosts {
             };
             Input::Outcome(Outcome::CallPriced(Box::new(priced)))
         };
-        let mut answered = self.means.kernel.submit(priced(None)).await;
+        let mut answered = self.kernel.submit(priced(None)).await;
         if let Err(Refusal::Rejected(Rejection::NoSuchRun(_))) = &answered {
             let Some(ended) = self.ended(call.key.run).await? else {
                 // Removed with all that it cost.
                 return Ok(Found::Settled);
             };
-            answered = self
-                .means
-                .kernel
-                .submit(priced(Some(Box::new(ended))))
-                .await;
+            answered = self.kernel.submit(priced(Some(Box::new(ended)))).await;
         }
         match answered {
             Ok(_) => Ok(Found::Settled),
@@ -288,7 +356,7 @@ impl LateCosts {
 
     /// A run that ended, from its log; `None` when it was removed.
     async fn ended(&self, run: RunId) -> Result<Option<LiveRun>, StoreError> {
-        let store = &*self.means.store;
+        let store = &*self.store;
         let Some((workflow, version)) = store.run_origin(run).await? else {
             return Ok(None);
         };
@@ -299,6 +367,9 @@ impl LateCosts {
 
 #[cfg(test)]
 mod tests {
+    use domain::{id::TaskName, run::AttemptKey, time::Timestamp};
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -323,5 +394,40 @@ mod tests {
         assert_eq!(later(day_ms - 1), again, "a look that failed is none");
         assert_eq!(later(day_ms), Next::GiveUp);
         assert_eq!(next(Found::Settled, 0, day_ms), Next::Forget);
+    }
+
+    #[test]
+    fn a_silent_provider_keeps_others_from_nothing() {
+        let mut line = Line::default();
+        let lost = |provider: &str, name: usize| Lost {
+            call: OpenCall {
+                generation_id: name.to_string(),
+                provider: provider.to_owned(),
+                model: "m".to_owned(),
+                key: AttemptKey {
+                    run: RunId(Uuid::from_u128(1)),
+                    task: TaskName::parse("t").expect("a name"),
+                    attempt: 1,
+                },
+                turn: 1,
+                began_at: Timestamp(0),
+            },
+            asked: 0,
+        };
+        let asked = |lost: Option<Lost>| lost.map(|lost| lost.call.generation_id);
+        for name in 0..AT_ONCE {
+            assert!(line.ask(lost("silent", name)).is_some());
+        }
+        assert!(
+            line.ask(lost("silent", 10)).is_none(),
+            "it has enough to do"
+        );
+        assert!(line.ask(lost("silent", 11)).is_none());
+        assert!(line.ask(lost("other", 20)).is_some());
+        assert_eq!(asked(line.answered("silent")).as_deref(), Some("10"));
+        assert_eq!(asked(line.answered("silent")).as_deref(), Some("11"));
+        assert_eq!(asked(line.answered("silent")), None);
+        assert!(line.ask(lost("silent", 12)).is_some(), "one has come back");
+        assert!(line.ask(lost("silent", 13)).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Prices and costs as providers write them (numbers, strings, `3.6e-06`) turned into whole
+//! Amounts of money as providers write them (numbers, strings, `3.6e-06`) turned into whole
 //! micro-dollars. Every digit is read as it is written, nothing passes through a float, and what does
 //! not fit is rounded up: a budget would rather stop a hair early.
 
@@ -64,26 +64,6 @@ impl Dollars {
     }
 }
 
-/// List prices of a model, per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prices {
-    /// Tokens read.
-    pub prompt: MicroUsd,
-    /// Tokens written.
-    pub completion: MicroUsd,
-}
-
-impl Prices {
-    /// What so many tokens cost at list price, rounded up. Discounts for cached tokens are not
-    /// known here, so it is never too low on their account.
-    pub fn estimate(self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
-        let prompt = u128::from(self.prompt.0) * u128::from(prompt_tokens);
-        let completion = u128::from(self.completion.0) * u128::from(completion_tokens);
-        let micros = prompt.saturating_add(completion).div_ceil(1_000_000);
-        MicroUsd(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,17 +116,5 @@ mod tests {
     fn fractions_are_summed_before_rounding() {
         let half = Dollars::parse("0.0000005").expect("an amount");
         assert_eq!(half.plus(half).micro_usd(), MicroUsd(1));
-    }
-
-    #[test]
-    fn an_estimate_uses_both_prices() {
-        let price = |raw| Dollars::parse(raw).expect("a price").per_million();
-        let prices = Prices {
-            prompt: price("0.000003"),
-            completion: price("0.000015"),
-        };
-        assert_eq!(prices.prompt, MicroUsd(3_000_000));
-        assert_eq!(prices.estimate(1_000, 100), MicroUsd(4_500));
-        assert_eq!(prices.estimate(1, 0), MicroUsd(3));
     }
 }

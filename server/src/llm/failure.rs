@@ -100,7 +100,18 @@ pub fn of_complaint(
         provider, model, ..
     } = asked.clone();
 
-    if let Some(error) = by_name(asked, &read.name(), &detail) {
+    if let Some(error) = by_name(asked, &read.name(), &detail, hints) {
+        return error;
+    }
+    // A limit of the account that is kept like a rule.
+    if status == 403 && read.is_spending_limit() {
+        return LlmError::NoCredit {
+            provider,
+            detail,
+            retry_after_ms: None,
+        };
+    }
+    if let Some(error) = by_availability(asked, read.availability(), status, &detail, hints) {
         return error;
     }
     if matches!(status, 404 | 405) && read.is_about_the_path() {
@@ -110,7 +121,7 @@ pub fn of_complaint(
         return LlmError::DailyLimit {
             provider,
             detail,
-            resets_at: hints.resets_at,
+            resets_at: hints.comes_back_at(),
         };
     }
     if status == 402 && hints.retry_after_ms.is_none() && read.is_in_flight() {
@@ -142,7 +153,7 @@ pub fn of_complaint(
 }
 
 /// What the complaint's own word for it means, where that is more exact than a status.
-fn by_name(asked: &Asked, name: &str, detail: &str) -> Option<LlmError> {
+fn by_name(asked: &Asked, name: &str, detail: &str, hints: Hints) -> Option<LlmError> {
     let Asked {
         provider, model, ..
     } = asked.clone();
@@ -161,6 +172,16 @@ fn by_name(asked: &Asked, name: &str, detail: &str) -> Option<LlmError> {
             detail,
             retry_after_ms: None,
         },
+        "payment_required" => LlmError::NoCredit {
+            provider,
+            detail,
+            retry_after_ms: hints.retry_after_ms,
+        },
+        "max_tokens_exceeded" => LlmError::BadRequest {
+            provider,
+            status: 400,
+            detail,
+        },
         "content_policy_violation" | "content_filter" | "refusal" => {
             LlmError::Refused { provider, detail }
         }
@@ -171,6 +192,51 @@ fn by_name(asked: &Asked, name: &str, detail: &str) -> Option<LlmError> {
             provider,
             model,
             detail,
+        },
+        _ => return None,
+    })
+}
+
+/// What a complaint about availability means. It says itself whether another try helps.
+fn by_availability(
+    asked: &Asked,
+    code: &str,
+    status: u16,
+    detail: &str,
+    hints: Hints,
+) -> Option<LlmError> {
+    let Asked {
+        provider, model, ..
+    } = asked.clone();
+    let detail = detail.to_owned();
+    let gone = matches!(
+        code,
+        "model_not_found"
+            | "wrong_endpoint"
+            | "no_endpoints"
+            | "model_deprecated"
+            | "model_unavailable_upstream"
+            | "privacy_restricted"
+            | "constraint_filtered"
+            | "free_variant_ended"
+            | "region_restricted"
+    );
+    Some(match code {
+        _ if gone && hints.should_retry != Some(true) => LlmError::NoModel {
+            provider,
+            model,
+            detail,
+        },
+        "capacity_exhausted" if hints.should_retry != Some(false) => LlmError::RateLimited {
+            provider,
+            detail,
+            retry_after_ms: hints.wait_ms(),
+        },
+        "temporarily_unavailable" if hints.should_retry != Some(false) => LlmError::Failed {
+            provider,
+            status,
+            detail,
+            retry_after_ms: hints.wait_ms(),
         },
         _ => return None,
     })
@@ -196,11 +262,14 @@ fn meaning(asked: &Asked, status: u16, detail: String, hints: Hints) -> LlmError
                 detail,
             }
         }
-        (Some(true), LlmError::BadRequest { .. } | LlmError::NoModel { .. }) => LlmError::Failed {
+        (
+            Some(true),
+            LlmError::BadRequest { .. } | LlmError::NoModel { .. } | LlmError::Refused { .. },
+        ) => LlmError::Failed {
             provider,
             status,
             detail,
-            retry_after_ms: hints.retry_after_ms,
+            retry_after_ms: hints.wait_ms(),
         },
         (Some(_) | None, _) => meant,
     }
@@ -211,14 +280,12 @@ fn of_status(asked: &Asked, status: u16, detail: String, hints: Hints) -> LlmErr
     let Asked {
         provider, model, ..
     } = asked.clone();
-    let until_reset = hints.resets_at.map(|moment| moment.ms_since(hints.now));
-    let retry_after_ms = hints.retry_after_ms;
     match status {
         401 | 407 => LlmError::BadKey { provider, detail },
         402 => LlmError::NoCredit {
             provider,
             detail,
-            retry_after_ms,
+            retry_after_ms: hints.retry_after_ms,
         },
         403 => LlmError::Refused { provider, detail },
         404 => LlmError::NoModel {
@@ -229,13 +296,13 @@ fn of_status(asked: &Asked, status: u16, detail: String, hints: Hints) -> LlmErr
         429 => LlmError::RateLimited {
             provider,
             detail,
-            retry_after_ms: retry_after_ms.or(until_reset),
+            retry_after_ms: hints.wait_ms(),
         },
         408 | 409 | 425 | 500.. => LlmError::Failed {
             provider,
             status,
             detail,
-            retry_after_ms,
+            retry_after_ms: hints.wait_ms(),
         },
         300..400 => LlmError::WrongAddress {
             provider,

@@ -12,7 +12,6 @@ mod reach;
 mod request;
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -31,13 +30,12 @@ use tokio_util::sync::CancellationToken;
 pub use self::{address::ollama_url, reach::Reach};
 use super::{
     ApiKey, ChatRequest, Chunk, ChunkStream, Late, ListPrice, Llm, LlmError, ModelInfo, Patience,
-    ProviderInfo, ProviderKind, Quota,
-    cost::Prices,
+    PriceList, ProviderInfo, ProviderKind, Quota,
     failure::{self, Asked, Hints},
     raw,
     reader::{self, Deadlines},
     stoppable,
-    wire::collect::Collector,
+    wire::collect::{Collector, Terms},
 };
 use crate::clock::Clock;
 
@@ -154,8 +152,8 @@ struct Shared {
     base: Url,
     client: Client,
     headers: HeaderMap,
-    /// List prices by model, once the catalogue was read. At most as many as the catalogue has.
-    prices: RwLock<HashMap<String, Prices>>,
+    /// List prices, once the catalogue was read. At most twice as many as it has models.
+    prices: RwLock<PriceList>,
     /// When the catalogue was last asked for them.
     asked_for_prices: Mutex<Option<Instant>>,
     /// What the headers of the last answer said of limits.
@@ -242,15 +240,12 @@ impl Llm for OpenAi {
                     detail,
                 }
             })?;
-            let prices = models.iter().filter_map(|model| {
-                let prompt = model.prompt_usd_per_million?;
-                let completion = model.completion_usd_per_million?;
-                Some((model.id.clone(), Prices { prompt, completion }))
+            let named = models.iter().flat_map(|model| {
+                let names = model.also.iter().chain([&model.id]);
+                names.filter_map(|name| Some((name.clone(), model.pricing.clone()?)))
             });
-            *shared
-                .prices
-                .write()
-                .unwrap_or_else(PoisonError::into_inner) = prices.collect();
+            let prices = shared.prices.write();
+            *prices.unwrap_or_else(PoisonError::into_inner) = PriceList::of(named);
             Ok(models)
         }
         .boxed()
@@ -375,12 +370,18 @@ impl Shared {
             .and_then(|id| id.to_str().ok())
             .map(str::to_owned);
         let prices = self.prices.read().unwrap_or_else(PoisonError::into_inner);
-        let prices = prices.get(&request.model).copied();
+        let terms = Terms {
+            prices: prices.clone(),
+            called_at: self.settings.clock.now(),
+            others: !request.models.is_empty(),
+            keeps_costs: self.keeps_costs(),
+        };
+        drop(prices);
         let began = generation_id
             .clone()
             .filter(|_| self.keeps_costs())
             .map(|id| Ok(Chunk::Began(id)));
-        let collector = Collector::new(asked, request.idempotency_key, prices, generation_id);
+        let collector = Collector::new(asked, request.idempotency_key, terms, generation_id);
         let body = response.bytes_stream().map_err(|error| {
             tracing::debug!(causes = causes(&error.without_url()), "a body broke off");
             "the connection was lost in the middle".to_owned()

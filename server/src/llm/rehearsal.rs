@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 use self::{dice::Dice, scene::Scene};
 use super::{
     Answer, ChatMessage, ChatRequest, Chunk, ChunkStream, CostIs, FinishReason, Llm, LlmError,
-    ModelInfo, ProviderInfo, ProviderKind, ToolCall, Usage, stoppable,
+    ModelInfo, Pricing, ProviderInfo, ProviderKind, ToolCall, Usage, stoppable,
 };
 
 /// The provider's name.
@@ -151,13 +151,12 @@ impl Llm for Rehearsal {
     }
 
     fn models(&self) -> BoxFuture<'static, Result<Vec<ModelInfo>, LlmError>> {
-        let free = Some(MicroUsd(0));
         let models = MODELS.map(|(id, name)| ModelInfo {
             id: id.to_owned(),
             name: name.to_owned(),
             context_tokens: None,
-            prompt_usd_per_million: free,
-            completion_usd_per_million: free,
+            also: None,
+            pricing: Some(Pricing::default()),
             tools: Some(true),
             json_schema: Some(true),
         });

@@ -168,6 +168,7 @@ fn record(text: &str) -> TurnRecord {
         cached_tokens: None,
         reasoning_tokens: None,
         assumed_usd: None,
+        assumed_tokens: None,
         simulated: false,
         cost_usd: None,
         replayed: false,

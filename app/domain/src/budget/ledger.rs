@@ -4,10 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Amount, Budget, Notice, Period, Price, Quote, Scope};
-use crate::{
-    id::{RunId, TaskName},
-    money::MicroUsd,
-};
+use crate::id::{RunId, TaskName};
 
 /// Which call: the one that this task of this run has open.
 pub type Call = (RunId, TaskName);
@@ -210,15 +207,11 @@ impl Ledger {
     pub fn correct(
         &mut self,
         scopes: &[Scope],
-        assumed: MicroUsd,
+        assumed: Amount,
         cost: Amount,
         counted_on: i64,
     ) -> Vec<Crossed> {
-        let assumed = Amount {
-            usd: assumed,
-            tokens: 0,
-        };
-        self.freed |= assumed.usd > cost.usd;
+        self.freed |= assumed.usd > cost.usd || assumed.tokens > cost.tokens;
         self.change(scopes, counted_on, |account| {
             account.total = account.total.minus(assumed).plus(cost);
             // A day that is over takes no part in any limit.

@@ -221,6 +221,7 @@ impl Run {
             RunEvent::ChildEnded {
                 cost_usd,
                 assumed_usd,
+                assumed_tokens,
                 tokens,
                 ..
             } => {
@@ -228,6 +229,7 @@ impl Run {
                 sums.runs = sums.runs.saturating_add(1);
                 sums.cost_usd = add_cost(sums.cost_usd, *cost_usd);
                 sums.assumed_usd = sums.assumed_usd + *assumed_usd;
+                sums.assumed_tokens = sums.assumed_tokens.saturating_add(*assumed_tokens);
                 sums.tokens = sums.tokens.plus(*tokens);
             }
             RunEvent::Completed { output, .. } => {

@@ -101,6 +101,9 @@ pub enum RunEvent {
         /// What budgets count for it besides, for calls of unknown cost.
         #[serde(default)]
         assumed_usd: MicroUsd,
+        /// Tokens that budgets count for it besides those that are known.
+        #[serde(default)]
+        assumed_tokens: u64,
         /// Its tokens.
         tokens: Tokens,
     },
@@ -407,6 +410,9 @@ pub struct TurnRecord {
     /// What budgets count for it for as long as its cost is unknown: what was set aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed_usd: Option<MicroUsd>,
+    /// Tokens that budgets count for it besides those that are known, for as long as not all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed_tokens: Option<u64>,
     /// Whether the provider only rehearses.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
@@ -446,6 +452,9 @@ pub struct LateCost {
     /// What budgets had counted for it until now.
     #[serde(default)]
     pub assumed_usd: MicroUsd,
+    /// Tokens that budgets had counted for it until now and do not any more.
+    #[serde(default)]
+    pub assumed_tokens: u64,
     /// Whether it was counted as a call before.
     #[serde(default)]
     pub counted: bool,
@@ -482,6 +491,14 @@ impl TaskEvent {
 }
 
 impl LateCost {
+    /// What budgets had counted for it until now.
+    pub fn assumed(&self) -> Amount {
+        Amount {
+            usd: self.assumed_usd,
+            tokens: self.assumed_tokens,
+        }
+    }
+
     /// What budgets count for it from now on.
     pub fn spent(&self) -> Amount {
         Amount {
@@ -495,6 +512,13 @@ impl LateCost {
 }
 
 impl TurnRecord {
+    /// Tokens read and written together, as far as the provider said.
+    pub fn known_tokens(&self) -> u64 {
+        self.prompt_tokens
+            .unwrap_or_default()
+            .saturating_add(self.completion_tokens.unwrap_or_default())
+    }
+
     /// What budgets count for it.
     pub fn spent(&self) -> Amount {
         if self.replayed {
@@ -503,9 +527,8 @@ impl TurnRecord {
         Amount {
             usd: self.cost_usd.or(self.assumed_usd).unwrap_or_default(),
             tokens: self
-                .prompt_tokens
-                .unwrap_or_default()
-                .saturating_add(self.completion_tokens.unwrap_or_default()),
+                .known_tokens()
+                .saturating_add(self.assumed_tokens.unwrap_or_default()),
         }
     }
 }

@@ -304,6 +304,8 @@ pub struct Unpriced {
     pub counted_at: Timestamp,
     /// What budgets count for it until its cost is known.
     pub assumed_usd: MicroUsd,
+    /// Tokens that budgets count for it besides those that are known.
+    pub assumed_tokens: u64,
     /// Whether it is known what it read.
     pub prompt_known: bool,
     /// Whether it is known what it wrote.
@@ -332,9 +334,20 @@ pub struct TurnFailure {
     /// What budgets count for it for as long as its cost is unknown: what was set aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed_usd: Option<MicroUsd>,
+    /// Tokens that budgets count for it for as long as they are unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed_tokens: Option<u64>,
 }
 
 impl TurnFailure {
+    /// What budgets count for it.
+    pub fn assumed(&self) -> Amount {
+        Amount {
+            usd: self.assumed_usd.unwrap_or_default(),
+            tokens: self.assumed_tokens.unwrap_or_default(),
+        }
+    }
+
     /// Whether it may have been charged.
     pub fn may_cost(&self) -> bool {
         self.began || self.generation_id.is_some()
@@ -355,6 +368,7 @@ impl TurnFailure {
             began: true,
             generation_id,
             assumed_usd: None,
+            assumed_tokens: None,
         }
     }
 

@@ -350,22 +350,21 @@ impl Troupe {
                         let day = day_of(event.at);
                         return self.ledger.settle(&call, &scopes, record.spent(), day);
                     }
-                    TaskEvent::TurnFailed { failure, .. } => match failure.assumed_usd {
-                        Some(usd) => {
+                    TaskEvent::TurnFailed { failure, .. } => match failure.may_cost() {
+                        true => {
                             let chain = self.chain(*run);
                             let provider = provider(Some(&failure.model));
                             let scopes = scopes(&chain, *workflow, *agent, provider);
-                            let assumed = Amount { usd, tokens: 0 };
                             let day = day_of(event.at);
-                            return self.ledger.settle(&call, &scopes, assumed, day);
+                            return self.ledger.settle(&call, &scopes, failure.assumed(), day);
                         }
-                        None => self.ledger.release(&call),
+                        false => self.ledger.release(&call),
                     },
                     TaskEvent::TurnPriced { late, .. } => {
                         let chain = self.chain(*run);
                         let scopes = scopes(&chain, *workflow, *agent, &late.provider);
                         let counted_on = day_of(late.counted_at);
-                        let (assumed, cost) = (late.assumed_usd, late.spent());
+                        let (assumed, cost) = (late.assumed(), late.spent());
                         return self.ledger.correct(&scopes, assumed, cost, counted_on);
                     }
                     TaskEvent::Retrying { .. }

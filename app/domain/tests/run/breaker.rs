@@ -189,6 +189,7 @@ fn fails(key: &AttemptKey, turn: u32, model: &str, trouble: Trouble, error: Task
             began: false,
             generation_id: None,
             assumed_usd: None,
+            assumed_tokens: None,
         }),
     })
 }

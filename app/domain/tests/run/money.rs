@@ -24,23 +24,34 @@ use crate::stage::{Stage, by, record};
 
 const PROVIDER: &str = "acme";
 
-/// What an event adds to the books: at which provider, on which day, how much money (less, where a guess
-/// was too high), how many tokens.
-fn taken(event: &TaskEvent, at: Timestamp) -> Option<(&str, i64, i64, u64)> {
-    let usd = |usd: Option<MicroUsd>| usd.map_or(0, |usd| usd.0 as i64);
+/// A sum of money and tokens that may be less than nothing.
+type Change = (i64, i64);
+
+fn change(of: Amount) -> Change {
+    (of.usd.0 as i64, of.tokens as i64)
+}
+
+fn amount((usd, tokens): Change) -> Amount {
+    let no_less = "no less than nothing";
+    Amount {
+        usd: MicroUsd(usd.try_into().expect(no_less)),
+        tokens: tokens.try_into().expect(no_less),
+    }
+}
+
+/// What an event adds to the books: at which provider, on which day, how much; less, where a guess was too
+/// high.
+fn taken(event: &TaskEvent, at: Timestamp) -> Option<(&str, i64, Change)> {
     let today = day_of(at);
     match event {
         TaskEvent::TurnCompleted { record, .. } => {
-            let spent = record.spent();
-            Some((&record.provider, today, spent.usd.0 as i64, spent.tokens))
+            Some((&record.provider, today, change(record.spent())))
         }
-        TaskEvent::TurnFailed { failure, .. } => {
-            Some((PROVIDER, today, usd(failure.assumed_usd), 0))
-        }
+        TaskEvent::TurnFailed { failure, .. } => Some((PROVIDER, today, change(failure.assumed()))),
         TaskEvent::TurnPriced { late, .. } => {
-            let spent = late.spent();
-            let more = spent.usd.0 as i64 - usd(Some(late.assumed_usd));
-            Some((&late.provider, day_of(late.counted_at), more, spent.tokens))
+            let (spent, assumed) = (change(late.spent()), change(late.assumed()));
+            let more = (spent.0 - assumed.0, spent.1 - assumed.1);
+            Some((&late.provider, day_of(late.counted_at), more))
         }
         _ => None,
     }
@@ -49,7 +60,7 @@ fn taken(event: &TaskEvent, at: Timestamp) -> Option<(&str, i64, i64, u64)> {
 /// What the store tells a new start: sums over the log, and the budgets that were set.
 pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
     let today = day_of(now);
-    let mut sums: BTreeMap<Scope, [(i64, u64); 2]> = BTreeMap::new();
+    let mut sums: BTreeMap<Scope, [Change; 2]> = BTreeMap::new();
     for event in log {
         match &event.fact {
             Fact::Task {
@@ -58,7 +69,7 @@ pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
                 event: what,
                 ..
             } => {
-                let Some((provider, counted_on, usd, tokens)) = taken(what, event.at) else {
+                let Some((provider, counted_on, (usd, tokens))) = taken(what, event.at) else {
                     continue;
                 };
                 let scopes = [
@@ -84,10 +95,7 @@ pub fn carry(troupe: &mut Troupe, log: &[Event], now: Timestamp) {
         }
     }
     for (scope, sums) in sums {
-        let [total, day] = sums.map(|(usd, tokens)| Amount {
-            usd: MicroUsd(usd.try_into().expect("no less than nothing")),
-            tokens,
-        });
+        let [total, day] = sums.map(amount);
         troupe.carry_spent(scope, total, day, today);
     }
 }
@@ -144,6 +152,16 @@ fn ask(stage: &mut Stage, spec: &AttemptSpec, quote: Quote) -> bool {
 
 /// Its call brings the answer at this cost.
 fn bring(stage: &mut Stage, spec: &AttemptSpec, cost: Option<u64>, tokens: u64) {
+    bring_with(stage, spec, cost, (Some(tokens), Some(0)));
+}
+
+/// Its call brings the answer at this cost, with so many tokens read and written.
+fn bring_with(
+    stage: &mut Stage,
+    spec: &AttemptSpec,
+    cost: Option<u64>,
+    (prompt, completion): (Option<u64>, Option<u64>),
+) {
     let mut record = record("said");
     record.provider = PROVIDER.to_owned();
     record.cost_usd = cost.map(MicroUsd);
@@ -151,8 +169,8 @@ fn bring(stage: &mut Stage, spec: &AttemptSpec, cost: Option<u64>, tokens: u64) 
         Some(_) => CostIs::Charged,
         None => CostIs::Unknown,
     };
-    record.prompt_tokens = Some(tokens);
-    record.completion_tokens = Some(0);
+    record.prompt_tokens = prompt;
+    record.completion_tokens = completion;
     let key = spec.key.clone();
     let outcome = Outcome::TurnCompleted {
         key: key.clone(),
@@ -307,6 +325,31 @@ fn a_call_of_unknown_cost_counts_with_what_was_set_aside() {
     assert!(!ask(&mut stage, &b, quote(60, 1)));
 }
 
+#[test]
+fn tokens_that_a_server_does_not_tell_count_with_what_was_set_aside() {
+    for (tokens, fits) in [
+        ((Some(30), Some(10)), true),
+        ((Some(30), None), false),
+        ((None, None), false),
+    ] {
+        let mut stage = Stage::new("a; b; a > b", "");
+        let limit = Budget {
+            tokens: Some(100),
+            ..Budget::default()
+        };
+        begin(&mut stage, limit);
+        let a = spec(&mut stage, "a");
+        assert!(ask(&mut stage, &a, quote(1, 60)));
+        bring_with(&mut stage, &a, Some(1), tokens);
+        let known = stage.run().totals.tokens.all();
+        let told = tokens.0.unwrap_or(0) + tokens.1.unwrap_or(0);
+        assert_eq!(known, told, "what is assumed is not shown as known");
+        stage.restart();
+        let b = spec(&mut stage, "b");
+        assert_eq!(ask(&mut stage, &b, quote(1, 60)), fits, "{tokens:?}");
+    }
+}
+
 fn broken_off(id: &str) -> TurnFailure {
     TurnFailure {
         model: format!("{PROVIDER}:m"),
@@ -316,6 +359,7 @@ fn broken_off(id: &str) -> TurnFailure {
         began: true,
         generation_id: Some(id.to_owned()),
         assumed_usd: None,
+        assumed_tokens: None,
     }
 }
 
@@ -331,11 +375,47 @@ fn priced(key: AttemptKey, turn: u32, id: &str, cost: u64) -> Input {
             prompt_tokens: None,
             completion_tokens: None,
             assumed_usd: MicroUsd(0),
+            assumed_tokens: 0,
             counted: false,
             counted_at: Timestamp::default(),
         },
         ended: None,
     })))
+}
+
+#[test]
+fn tokens_of_a_call_that_broke_off_count_until_they_are_known() {
+    for (prompt, completion, fits) in [
+        (None, None, false),
+        (Some(5), None, false),
+        (Some(5), Some(10), true),
+    ] {
+        let mut stage = Stage::new("a; b; a retry 3", "");
+        let limit = Budget {
+            tokens: Some(100),
+            ..Budget::default()
+        };
+        begin(&mut stage, limit);
+        let a = spec(&mut stage, "a");
+        let b = spec(&mut stage, "b");
+        assert!(ask(&mut stage, &a, quote(1, 60)));
+        let (key, turn) = (a.key.clone(), turn_of(&a));
+        let failure = Box::new(broken_off("gen-1"));
+        let failed = Outcome::TurnFailed { key, turn, failure };
+        stage.take(Input::Outcome(failed)).expect("it is told");
+        let mut late = priced(a.key.clone(), turn, "gen-1", 1);
+        if let Input::Outcome(Outcome::CallPriced(priced)) = &mut late {
+            priced.late.prompt_tokens = prompt;
+            priced.late.completion_tokens = completion;
+        }
+        stage.take(late).expect("it is told");
+        let totals = stage.run().totals;
+        let sum = prompt.unwrap_or(0) + completion.unwrap_or(0);
+        assert_eq!(totals.tokens.all(), sum);
+        let counted = if fits { sum } else { 60 };
+        assert_eq!(totals.spent().tokens, counted, "{prompt:?} {completion:?}");
+        assert_eq!(ask(&mut stage, &b, quote(1, 60)), fits);
+    }
 }
 
 #[test]
@@ -558,18 +638,20 @@ fn a_call_that_waits_for_a_person_keeps_nobody_from_the_model() {
 /// What happens next; numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
 enum Move {
-    /// An agent asks for a call of this price.
+    /// An agent asks for a call of this price, and three times as many tokens.
     Ask(usize, u64),
-    /// A call ends: at this share of what was set aside, in percent; nobody knows at `None`.
-    Bring(usize, Option<u64>),
+    /// A call ends: at this share of the money that was set aside, in percent, and of the tokens; nobody
+    /// knows at `None`.
+    Bring(usize, Option<u64>, Usage),
     /// A call fails.
     Fail(usize),
     /// The answer of a call begins: it may be charged from here on.
     Begin(usize),
     /// A call breaks off after its answer began: it may be charged.
     Cut(usize),
-    /// What a call that broke off cost becomes known, as a share of what was set aside, in percent.
-    Price(usize, u64),
+    /// What a call that broke off cost becomes known, as a share of what was set aside, in percent; perhaps
+    /// its tokens too.
+    Price(usize, u64, Usage),
     /// An agent crashes in a call.
     Crash(usize),
     /// The run is cancelled.
@@ -582,29 +664,61 @@ enum Move {
     Moment,
     /// A person gives more.
     Raise(u64),
+    /// A person limits an agent.
+    Limit(usize, u64),
+}
+
+/// What is told of the tokens of a call, as a share of what was set aside, in percent.
+#[derive(Debug, Clone, Copy)]
+enum Usage {
+    Whole(u64),
+    /// Only what was read.
+    Half(u64),
+    Nothing,
+}
+
+impl Usage {
+    fn of(self, reserved: Amount) -> (Option<u64>, Option<u64>) {
+        let share = |percent| reserved.tokens * percent / 100;
+        match self {
+            Usage::Whole(percent) => (Some(share(percent) / 2), Some(share(percent).div_ceil(2))),
+            Usage::Half(percent) => (Some(share(percent) / 2), None),
+            Usage::Nothing => (None, None),
+        }
+    }
+}
+
+fn usage(dearest_percent: u64) -> impl Strategy<Value = Usage> {
+    prop_oneof![
+        4 => (0..=dearest_percent).prop_map(Usage::Whole),
+        1 => (0..=dearest_percent).prop_map(Usage::Half),
+        1 => Just(Usage::Nothing),
+    ]
 }
 
 fn moves(dearest_percent: u64) -> impl Strategy<Value = Move> {
     prop_oneof![
         8 => (any::<usize>(), 1u64..60).prop_map(|(at, price)| Move::Ask(at, price)),
-        6 => (any::<usize>(), prop::option::weighted(0.8, 0..=dearest_percent))
-            .prop_map(|(at, percent)| Move::Bring(at, percent)),
+        6 => (any::<usize>(), prop::option::weighted(0.8, 0..=dearest_percent), usage(dearest_percent))
+            .prop_map(|(at, percent, tokens)| Move::Bring(at, percent, tokens)),
         2 => any::<usize>().prop_map(Move::Fail),
         4 => any::<usize>().prop_map(Move::Begin),
         3 => any::<usize>().prop_map(Move::Cut),
-        3 => (any::<usize>(), 0u64..=100).prop_map(|(at, percent)| Move::Price(at, percent)),
+        3 => (any::<usize>(), 0u64..=100, usage(100))
+            .prop_map(|(at, percent, tokens)| Move::Price(at, percent, tokens)),
         1 => any::<usize>().prop_map(Move::Crash),
         2 => Just(Move::Kill),
         1 => Just(Move::Day),
         2 => Just(Move::Moment),
         1 => (1u64..80).prop_map(Move::Raise),
+        1 => (any::<usize>(), 20u64..200).prop_map(|(at, limit)| Move::Limit(at, limit)),
         // Rare, as it ends everything.
         1 => prop::bool::weighted(0.1).prop_map(|yes| if yes { Move::Cancel } else { Move::Moment }),
     ]
 }
 
 /// What was spent on a scope, counted anew from the log.
-fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
+fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> Amount {
     let today = day_of(stage.now);
     let is_below = |run: RunId| {
         let mut next = Some(run);
@@ -623,7 +737,7 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
         }
         false
     };
-    stage
+    let sums = stage
         .log
         .iter()
         .filter_map(|event| match &event.fact {
@@ -634,7 +748,7 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
                 event: what,
                 ..
             } => {
-                let (by, counted_on, amount, _) = taken(what, event.at)?;
+                let (by, counted_on, change) = taken(what, event.at)?;
                 let counts = period == Period::Total || counted_on == today;
                 let belongs = match scope {
                     Scope::Run(_) => is_below(*run),
@@ -643,22 +757,21 @@ fn spent_by_log(stage: &Stage, scope: &Scope, period: Period) -> u64 {
                     Scope::Provider(name) => name == by,
                     Scope::Day => true,
                 };
-                (belongs && counts).then_some(amount)
+                (belongs && counts).then_some(change)
             }
             _ => None,
         })
-        .sum::<i64>()
-        .try_into()
-        .expect("no less than nothing")
+        .fold((0, 0), |sum: Change, more| (sum.0 + more.0, sum.1 + more.1));
+    amount(sums)
 }
 
 /// What calls that are under way have set aside, counted from the runs.
-fn open_by_runs(stage: &Stage) -> BTreeMap<(RunId, String), u64> {
+fn open_by_runs(stage: &Stage) -> BTreeMap<(RunId, String), Amount> {
     let mut open = BTreeMap::new();
     for (id, live) in &stage.troupe.runs {
         for call in live.open_calls() {
             let (name, _) = live.run.tasks.get_index(call.task).expect("it is there");
-            open.insert((*id, name.to_string()), call.reserved.usd.0);
+            open.insert((*id, name.to_string()), call.reserved);
         }
     }
     open
@@ -668,7 +781,7 @@ fn open_by_runs(stage: &Stage) -> BTreeMap<(RunId, String), u64> {
 struct OpenCall {
     spec: AttemptSpec,
     /// What was set aside for it.
-    reserved: u64,
+    reserved: Amount,
     /// The provider's name for it, once its answer began.
     began: Option<String>,
 }
@@ -678,34 +791,50 @@ struct Play {
     /// Calls that agents are in.
     calls: Vec<OpenCall>,
     /// Calls that broke off and have no cost yet, with what was set aside for each.
-    broken: Vec<(AttemptKey, u32, String, u64)>,
+    broken: Vec<(AttemptKey, u32, String, Amount)>,
     /// How many answers began.
     begun: u32,
     /// By how much calls that were under way together cost more than was set aside for them; and the
     /// most of it that there ever was.
-    slack: u64,
-    most_slack: u64,
+    slack: Amount,
+    most_slack: Amount,
+}
+
+/// So much money, and three times as many tokens.
+fn both(micros: u64) -> Budget {
+    Budget {
+        tokens: Some(3 * micros),
+        ..usd(micros)
+    }
+}
+
+fn larger(one: Amount, other: Amount) -> Amount {
+    Amount {
+        usd: one.usd.max(other.usd),
+        tokens: one.tokens.max(other.tokens),
+    }
 }
 
 impl Play {
-    fn new(graph: &str, limits: Limits, run: u64, day: u64, provider: u64) -> Self {
+    fn new(graph: &str, limits: Limits, [run, day, provider, workflow]: [u64; 4]) -> Self {
         let mut stage = Stage::new(graph, "workflow other: x; y; x > y").under(limits);
         let set = |scope, budget| {
             let budget = Some(budget);
             by("ann", Command::SetBudget { scope, budget })
         };
-        stage.take(set(Scope::Day, usd(day))).expect("set");
-        stage
-            .take(set(Scope::Provider(PROVIDER.into()), usd(provider)))
-            .expect("set");
-        begin(&mut stage, usd(run));
+        stage.take(set(Scope::Day, both(day))).expect("set");
+        let scope = Scope::Provider(PROVIDER.into());
+        stage.take(set(scope, both(provider))).expect("set");
+        begin(&mut stage, both(run));
+        let scope = Scope::Workflow(stage.run().workflow_id);
+        stage.take(set(scope, both(workflow))).expect("set");
         Self {
             stage,
             calls: Vec::new(),
             broken: Vec::new(),
             begun: 0,
-            slack: 0,
-            most_slack: 0,
+            slack: Amount::default(),
+            most_slack: Amount::default(),
         }
     }
 
@@ -715,10 +844,11 @@ impl Play {
             Move::Ask(at, price) if !stage.started.is_empty() => {
                 let at = at % stage.started.len();
                 let spec = stage.started.remove(at);
-                if ask(stage, &spec, quote(*price, 1)) {
+                let quote = quote(*price, 3 * price);
+                if ask(stage, &spec, quote) {
                     self.calls.push(OpenCall {
                         spec,
-                        reserved: *price,
+                        reserved: quote.amount(),
                         began: None,
                     });
                 }
@@ -727,12 +857,17 @@ impl Play {
                 let at = at % self.calls.len();
                 self.begin(at);
             }
-            Move::Bring(at, percent) if !self.calls.is_empty() => {
+            Move::Bring(at, percent, usage) if !self.calls.is_empty() => {
                 let OpenCall { spec, reserved, .. } = self.calls.remove(at % self.calls.len());
-                let cost = percent.map(|percent| reserved * percent / 100);
-                self.slack += cost.map_or(0, |cost| cost.saturating_sub(reserved));
-                self.most_slack = self.most_slack.max(self.slack);
-                bring(stage, &spec, cost, 1);
+                let cost = percent.map(|percent| reserved.usd.0 * percent / 100);
+                let tokens = usage.of(reserved);
+                let took = Amount {
+                    usd: MicroUsd(cost.unwrap_or_default()),
+                    tokens: tokens.0.unwrap_or_default() + tokens.1.unwrap_or_default(),
+                };
+                self.slack = self.slack.plus(took.minus(reserved));
+                self.most_slack = larger(self.most_slack, self.slack);
+                bring_with(stage, &spec, cost, tokens);
             }
             Move::Cut(at) if !self.calls.is_empty() => {
                 let at = at % self.calls.len();
@@ -750,9 +885,15 @@ impl Play {
                 let _late = stage.take(Input::Outcome(Outcome::Failed { key, error }));
                 self.lose(call);
             }
-            Move::Price(at, percent) if !self.broken.is_empty() => {
+            Move::Price(at, percent, usage) if !self.broken.is_empty() => {
                 let (key, turn, id, reserved) = self.broken.remove(at % self.broken.len());
-                let mut input = priced(key.clone(), turn, &id, reserved * percent / 100);
+                let cost = reserved.usd.0 * percent / 100;
+                let mut input = priced(key.clone(), turn, &id, cost);
+                if let Input::Outcome(Outcome::CallPriced(priced)) = &mut input {
+                    let (prompt, completion) = usage.of(reserved);
+                    priced.late.prompt_tokens = prompt;
+                    priced.late.completion_tokens = completion;
+                }
                 let live = stage.troupe.runs.get(&key.run);
                 if live.is_none_or(|live| live.run.state.is_final()) {
                     // A child that ended has told those above it what it counted with: that stays.
@@ -801,10 +942,27 @@ impl Play {
             Move::Raise(more) => {
                 let run = self.stage.run;
                 let old = self.stage.run().budget_usd.map_or(0, |usd| usd.0);
-                let budget = usd(old + more);
+                let budget = both(old + more);
                 let _over = self
                     .stage
                     .take(by("ann", Command::SetRunBudget { run, budget }));
+            }
+            Move::Limit(at, limit) => {
+                let agents: Vec<_> = stage.troupe.agents.keys().copied().collect();
+                if !agents.is_empty() {
+                    let scope = Scope::Agent(agents[at % agents.len()]);
+                    // No limit takes back what was spent or promised before it.
+                    let books = stage.troupe.books();
+                    let spent = books.spent(&scope, Period::Total, 0);
+                    let least = spent.plus(books.reserved(&scope));
+                    let budget = Some(Budget {
+                        usd: Some(MicroUsd(least.usd.0 + limit)),
+                        tokens: Some(least.tokens + 3 * limit),
+                        ..Budget::default()
+                    });
+                    let set = Command::SetBudget { scope, budget };
+                    let _over = stage.take(by("ann", set));
+                }
             }
             Move::Ask(..)
             | Move::Begin(_)
@@ -825,7 +983,7 @@ impl Play {
         }
         let stage = &self.stage;
         if self.calls.is_empty() && open_by_runs(stage).is_empty() {
-            self.slack = 0;
+            self.slack = Amount::default();
         }
     }
 
@@ -859,14 +1017,14 @@ impl Play {
         live.is_none_or(|live| live.run.state.is_final())
     }
 
-    fn books(&self) -> Vec<(Scope, u64)> {
+    fn books(&self) -> Vec<(Scope, Amount)> {
         let books = self.stage.troupe.books();
         let today = day_of(self.stage.now);
         books
             .budgets()
             .map(|(scope, budget)| {
                 let spent = books.spent(scope, budget.period, today);
-                (scope.clone(), spent.usd.0)
+                (scope.clone(), spent)
             })
             .filter(|(scope, _)| match scope {
                 Scope::Run(run) => !self.is_over(*run),
@@ -884,25 +1042,30 @@ impl Play {
             let said = books.spent(scope, budget.period, day_of(stage.now));
             // Nobody tells a run that was stopped what its children cost after that.
             if !matches!(scope, Scope::Run(run) if self.is_over(*run)) {
-                assert_eq!(said.usd.0, spent, "the books of {scope:?} are wrong");
+                assert_eq!(said, spent, "the books of {scope:?} are wrong");
             }
-            let limit = budget.usd.expect("all are in money").0;
-            assert!(
-                spent <= limit + self.most_slack,
-                "{spent} of {limit} spent on {scope:?}, and calls cost only {} more than set aside",
+            let limit = Amount {
+                usd: budget.usd.expect("all are in money"),
+                tokens: budget.tokens.expect("and in tokens"),
+            };
+            assert_eq!(
+                spent.minus(limit.plus(self.most_slack)),
+                Amount::default(),
+                "{spent:?} of {limit:?} spent on {scope:?}, and calls cost only {:?} more than set aside",
                 self.most_slack
             );
         }
         // Whatever is under way has its share set aside; beside it only what was promised to attempts
         // that go on just now.
-        let mut open: BTreeMap<(RunId, String), u64> = books
+        let mut open: BTreeMap<(RunId, String), Amount> = books
             .open()
-            .map(|((run, task), amount)| ((*run, task.to_string()), amount.usd.0))
+            .map(|((run, task), amount)| ((*run, task.to_string()), amount))
             .collect();
         for (call, reserved) in open_by_runs(stage) {
             // One that was cut and asked again for more may have been promised more by now.
             let share = open.remove(&call);
-            assert!(share >= Some(reserved), "{call:?} has only {share:?}");
+            let less = reserved.minus(share.unwrap_or_default());
+            assert_eq!(less, Amount::default(), "{call:?} has only {share:?}");
         }
         for (run, task) in open.keys() {
             let goes_on = stage
@@ -921,15 +1084,20 @@ impl Play {
             }
             let next = match (self.stage.started.len(), self.calls.len()) {
                 (1.., _) => Move::Ask(0, 1),
-                (0, 1..) => Move::Bring(0, Some(100)),
+                (0, 1..) => Move::Bring(0, Some(100), Usage::Whole(100)),
                 (0, 0) => Move::Moment,
             };
             self.take(&next);
             if self.stage.started.is_empty() && self.calls.is_empty() {
-                for scope in [Scope::Day, Scope::Provider(PROVIDER.into())] {
-                    let budget = Some(usd(1_000_000));
+                let limited = self.stage.troupe.books().budgets();
+                let limited: Vec<Scope> = limited.map(|(scope, _)| scope.clone()).collect();
+                for scope in limited {
+                    if matches!(scope, Scope::Run(_)) {
+                        continue;
+                    }
+                    let budget = Some(both(1_000_000));
                     let set = Command::SetBudget { scope, budget };
-                    self.stage.take(by("ann", set)).expect("set");
+                    let _gone = self.stage.take(by("ann", set));
                 }
                 self.take(&Move::Raise(100_000));
             }
@@ -961,16 +1129,15 @@ proptest! {
     #[test]
     fn limits_hold_in_any_order(
         graph in 0usize..GRAPHS.len(),
-        limits in (20u64..200, 20u64..200, 20u64..300),
+        limits in [20u64..200, 20u64..200, 20u64..300, 20u64..300],
         moves in prop::collection::vec(moves(100), 0..70),
     ) {
-        let (run, day, provider) = limits;
-        let mut play = Play::new(GRAPHS[graph], Limits::default(), run, day, provider);
+        let mut play = Play::new(GRAPHS[graph], Limits::default(), limits);
         for next in &moves {
             play.take(next);
             play.assert_within();
         }
-        prop_assert_eq!(play.most_slack, 0);
+        prop_assert_eq!(play.most_slack, Amount::default());
         play.finish();
     }
 
@@ -980,20 +1147,20 @@ proptest! {
     fn limits_are_passed_by_no_more_than_calls_were_underestimated(
         graph in 0usize..GRAPHS.len(),
         one_at_a_time in any::<bool>(),
-        limits in (20u64..200, 20u64..200, 20u64..300),
+        limits in [20u64..200, 20u64..200, 20u64..300, 20u64..300],
         moves in prop::collection::vec(moves(250), 0..70),
     ) {
-        let (run, day, provider) = limits;
         let bounds = match one_at_a_time {
             true => Limits { max_parallel: 1, ..Limits::default() },
             false => Limits::default(),
         };
-        let mut play = Play::new(GRAPHS[graph], bounds, run, day, provider);
+        let mut play = Play::new(GRAPHS[graph], bounds, limits);
         for next in &moves {
             play.take(next);
             play.assert_within();
             // 60 at most are set aside for a call here, and it costs 150 % more at most.
-            prop_assert!(!one_at_a_time || play.most_slack <= 90);
+            let one = quote(90, 3 * 90).amount();
+            prop_assert!(!one_at_a_time || play.most_slack.minus(one) == Amount::default());
         }
         play.finish();
     }

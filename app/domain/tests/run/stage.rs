@@ -951,6 +951,7 @@ pub fn record(text: &str) -> TurnRecord {
         cached_tokens: None,
         reasoning_tokens: None,
         assumed_usd: None,
+        assumed_tokens: None,
         simulated: false,
         cost_usd: Some(MicroUsd(3)),
         replayed: false,

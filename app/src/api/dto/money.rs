@@ -53,6 +53,8 @@ pub struct UsageSums {
     pub estimated_usd: Option<MicroUsd>,
     /// What budgets count for calls of unknown cost.
     pub assumed_usd: MicroUsd,
+    /// Tokens that budgets count besides, for calls that did not say all of theirs.
+    pub assumed_tokens: u64,
     /// Tokens read; `None` where no call knows.
     pub prompt_tokens: Option<u64>,
     /// Tokens written; `None` where no call knows.
@@ -96,6 +98,7 @@ impl UsageSums {
             charged_usd: money(self.charged_usd, more.charged_usd),
             estimated_usd: money(self.estimated_usd, more.estimated_usd),
             assumed_usd: self.assumed_usd + more.assumed_usd,
+            assumed_tokens: self.assumed_tokens.saturating_add(more.assumed_tokens),
             prompt_tokens: add(self.prompt_tokens, more.prompt_tokens),
             completion_tokens: add(self.completion_tokens, more.completion_tokens),
             cached_tokens: add(self.cached_tokens, more.cached_tokens),

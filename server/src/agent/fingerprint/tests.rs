@@ -39,6 +39,7 @@ fn turn(call_id: &str, reasoning: &str) -> Turn {
             reasoning_tokens: None,
             cost_usd: None,
             assumed_usd: None,
+            assumed_tokens: None,
             simulated: false,
             replayed: false,
             cost_is: CostIs::Unknown,

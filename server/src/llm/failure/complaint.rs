@@ -101,9 +101,17 @@ impl<'a> Complaint<'a> {
             .text_at("/availability/constraint/detail")
             .map(str::to_owned);
         let mut words = message;
-        for more in [Some(raw), reasons, patterns, constraint]
-            .into_iter()
-            .flatten()
+        let remedy = self.text_at("/metadata/remedy_hint").map(str::to_owned);
+        for more in [
+            Some(raw),
+            reasons,
+            patterns,
+            constraint,
+            self.spending(),
+            remedy,
+        ]
+        .into_iter()
+        .flatten()
         {
             if !more.is_empty() && !words.contains(&more) {
                 words = if words.is_empty() {
@@ -118,6 +126,32 @@ impl<'a> Complaint<'a> {
         } else {
             words
         }
+    }
+
+    /// A spending limit in words, where the complaint is about one.
+    fn spending(&self) -> Option<String> {
+        let amount = |path: &str| self.at(path).and_then(number);
+        let limit = amount("/metadata/limit_usd")?;
+        let mut words = format!("limit ${limit}");
+        if let Some(spent) = amount("/metadata/spend_usd") {
+            words = format!("{words}, spent ${spent}");
+        }
+        if let Some(moment) = self.text_at("/metadata/resets_at") {
+            words = format!("{words}, room again at {moment}");
+        }
+        Some(words)
+    }
+
+    /// Whether a limit of spending is passed.
+    pub fn is_spending_limit(&self) -> bool {
+        ["/metadata/limit_usd", "/metadata/spend_usd"]
+            .iter()
+            .any(|path| self.at(path).is_some())
+    }
+
+    /// The code of a complaint about availability; empty where it is about something else.
+    pub fn availability(&self) -> &'a str {
+        self.text_at("/availability/code").unwrap_or_default()
     }
 
     /// The most exact word for what happened, where there is one.
@@ -151,11 +185,15 @@ impl<'a> Complaint<'a> {
             "payment_required" => 402,
             "permission_denied" | "permission_error" => 403,
             "not_found" | "not_found_error" | "model_not_found" | "notfounderror" => 404,
+            "precondition_failed" => 412,
             "payload_too_large" => 413,
             "unprocessable" => 422,
-            "rate_limit_exceeded" | "rate_limit_error" => 429,
+            "rate_limit_exceeded" | "rate_limit_error" | "capacity_exhausted" => 429,
             "server_error" | "internalservererror" | "server" | "unmapped" | "api_error" => 500,
-            "provider_overloaded" | "unavailable_error" | "overloaded_error" => 503,
+            "provider_overloaded"
+            | "unavailable_error"
+            | "overloaded_error"
+            | "temporarily_unavailable" => 503,
             "timeout" => 504,
             _ => 502,
         }

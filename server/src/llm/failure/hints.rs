@@ -36,6 +36,18 @@ impl Hints {
         }
     }
 
+    /// How long to wait before another try: as asked, else until the limit ends.
+    pub fn wait_ms(&self) -> Option<u64> {
+        let until_reset = || Some(self.resets_at?.ms_since(self.now));
+        self.retry_after_ms.or_else(until_reset)
+    }
+
+    /// When the limit ends: as said, else after the wait that is asked for.
+    pub fn comes_back_at(&self) -> Option<Timestamp> {
+        let after_wait = || Some(self.now.plus_ms(self.retry_after_ms?));
+        self.resets_at.or_else(after_wait)
+    }
+
     /// What is known here and, where it is not, what `other` knows.
     pub fn or(self, other: Self) -> Self {
         Self {

@@ -504,7 +504,7 @@ fn limits_are_read_in_headers_and_in_the_complaint() {
         &[("retry-after", "2")],
         &json!({"error": {"code": 429, "message": "limit_rpd/m/x"}}).to_string(),
         expect![
-            "daily_limit (no retry): acme allows no more calls today: limit_rpd/m/x. Try again tomorrow or use another model."
+            "daily_limit (no retry): acme allows no more calls today: limit_rpd/m/x. Calls are allowed again at 2026-09-21T14:13:22Z."
         ],
     );
 }
@@ -680,4 +680,135 @@ fn neither_key_nor_control_character_is_in_a_complaint() {
             assert!(!said.contains(hidden), "{hidden} in {said}");
         }
     }
+}
+
+#[test]
+fn a_limit_of_spending_says_how_much_and_until_when() {
+    check(
+        403,
+        r#"{"error":{"code":403,"message":"budget reached","metadata":{"limit_source":"workspace","scope":"member","limit_usd":20,"spend_usd":20.01,"resets_at":"2026-10-01T00:00:00Z"}}}"#,
+        expect![
+            "no_credit (no retry): acme says that the credit is short: budget reached (limit $20, spent $20.01, room again at 2026-10-01T00:00:00Z). Top up, raise the key's limit or ask for fewer tokens."
+        ],
+    );
+    check(
+        402,
+        r#"{"error":{"code":402,"message":"key limit","metadata":{"limit_source":"openrouter_key_limit","remedy_hint":"raise the limit of this key"}}}"#,
+        expect![
+            "no_credit (no retry): acme says that the credit is short: key limit (raise the limit of this key). Top up, raise the key's limit or ask for fewer tokens."
+        ],
+    );
+    check(
+        429,
+        r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day-high-balance"}}"#,
+        expect![
+            "daily_limit (no retry): acme allows no more calls today: Rate limit exceeded: free-models-per-day-high-balance. Try again tomorrow or use another model."
+        ],
+    );
+}
+
+#[test]
+fn codes_of_availability_mean_what_they_name() {
+    let meant = |status: u16, code: &str, retryable: bool| {
+        let body = json!({"error": {"message": "no", "availability": {"code": code, "retryable": retryable}}});
+        let error = of_response(&asked(), status, &body.to_string(), Hints::default());
+        // The same inside a success has no status of its own.
+        let inside = complaint_in(&body).expect("a complaint");
+        let inside = of_complaint(&asked(), None, inside, Hints::default());
+        assert_eq!(
+            (inside.code(), inside.retryable()),
+            (error.code(), error.retryable()),
+            "{code}"
+        );
+        format!("{status} {code} {retryable}: {}", error.code())
+    };
+    let lines: Vec<String> = [
+        (400, "model_not_found", false),
+        (400, "wrong_endpoint", false),
+        (404, "no_endpoints", false),
+        (404, "model_deprecated", false),
+        (404, "model_unavailable_upstream", false),
+        (404, "model_unavailable_upstream", true),
+        (404, "privacy_restricted", false),
+        (404, "constraint_filtered", false),
+        (404, "free_variant_ended", false),
+        (429, "capacity_exhausted", true),
+        (503, "temporarily_unavailable", true),
+        (403, "region_restricted", false),
+        (403, "region_restricted", true),
+    ]
+    .into_iter()
+    .map(|(status, code, retryable)| meant(status, code, retryable))
+    .collect();
+    expect![[r#"
+        400 model_not_found false: no_model
+        400 wrong_endpoint false: no_model
+        404 no_endpoints false: no_model
+        404 model_deprecated false: no_model
+        404 model_unavailable_upstream false: no_model
+        404 model_unavailable_upstream true: provider_failed
+        404 privacy_restricted false: no_model
+        404 constraint_filtered false: no_model
+        404 free_variant_ended false: no_model
+        429 capacity_exhausted true: rate_limited
+        503 temporarily_unavailable true: provider_failed
+        403 region_restricted false: no_model
+        403 region_restricted true: provider_failed"#]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn names_of_errors_are_more_exact_than_a_status() {
+    let meant = |name: &str| {
+        let body =
+            json!({"error": {"code": 400, "message": "no", "metadata": {"error_type": name}}});
+        let error = of_response(&asked(), 400, &body.to_string(), Hints::default());
+        format!("{name}: {}", error.code())
+    };
+    let names = [
+        "context_length_exceeded",
+        "max_tokens_exceeded",
+        "token_limit_exceeded",
+        "string_too_long",
+        "content_policy_violation",
+        "refusal",
+        "invalid_request",
+        "invalid_prompt",
+        "authentication",
+        "payment_required",
+        "image_too_large",
+    ];
+    expect![[r#"
+        context_length_exceeded: context_too_long
+        max_tokens_exceeded: bad_request
+        token_limit_exceeded: context_too_long
+        string_too_long: context_too_long
+        content_policy_violation: refused
+        refusal: refused
+        invalid_request: bad_request
+        invalid_prompt: bad_request
+        authentication: bad_key
+        payment_required: no_credit
+        image_too_large: bad_request"#]]
+    .assert_eq(&names.map(meant).join("\n"));
+}
+
+#[test]
+fn a_wait_may_stand_in_the_reset_alone() {
+    check_with(
+        503,
+        &[("x-ratelimit-reset", "1790000060000")],
+        "",
+        expect![
+            "provider_failed (retry after 60000 ms): acme failed (status 503): no explanation. A retry often helps."
+        ],
+    );
+    check_with(
+        403,
+        &[("x-should-retry", "true")],
+        "",
+        expect![
+            "provider_failed (retry): acme failed (status 403): no explanation. A retry often helps."
+        ],
+    );
 }

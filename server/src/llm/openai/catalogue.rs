@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use crate::llm::{
-    ModelInfo,
-    cost::Dollars,
-    wire::{count, number},
-};
+use crate::llm::{ModelInfo, Pricing, wire::count};
 
 /// Most models that are kept.
 const MAX_MODELS: usize = 20_000;
@@ -30,13 +26,6 @@ fn model(value: &Value) -> Option<ModelInfo> {
             .filter(|text| !text.is_empty())
     };
     let id = text("id").or_else(|| text("name"))?;
-    let price = |name: &str| {
-        let raw = value
-            .get("pricing")
-            .and_then(|pricing| pricing.get(name))
-            .and_then(number)?;
-        Dollars::parse(&raw).map(Dollars::per_million)
-    };
     let parameters = value.get("supported_parameters").and_then(Value::as_array);
     let supports = |name: &str| {
         parameters.map(|parameters| parameters.iter().any(|it| it.as_str() == Some(name)))
@@ -47,8 +36,8 @@ fn model(value: &Value) -> Option<ModelInfo> {
         context_tokens: ["context_length", "max_model_len"]
             .iter()
             .find_map(|name| value.get(*name).and_then(count)),
-        prompt_usd_per_million: price("prompt"),
-        completion_usd_per_million: price("completion"),
+        also: text("canonical_slug").map(str::to_owned),
+        pricing: value.get("pricing").and_then(Pricing::read),
         tools: supports("tools"),
         json_schema: supports("structured_outputs"),
     })
@@ -63,7 +52,7 @@ mod tests {
     #[test]
     fn openrouter_tells_prices_and_abilities() {
         let body = r#"{"data":[
-            {"id":"acme/echo-2","name":"Acme: Echo 2","context_length":131072,
+            {"id":"acme/echo-2","canonical_slug":"acme/echo-2-20260101","name":"Acme: Echo 2","context_length":131072,
              "pricing":{"prompt":"0.000003","completion":"0.000015"},
              "supported_parameters":["tools","max_tokens","structured_outputs"]},
             {"id":"acme/router","pricing":{"prompt":"-1","completion":"-1"},"context_length":null},
@@ -74,8 +63,8 @@ mod tests {
             .map(|model| format!("{model:?}"))
             .collect();
         expect![[r#"
-            ModelInfo { id: "acme/echo-2", name: "Acme: Echo 2", context_tokens: Some(131072), prompt_usd_per_million: Some(MicroUsd(3000000)), completion_usd_per_million: Some(MicroUsd(15000000)), tools: Some(true), json_schema: Some(true) }
-            ModelInfo { id: "acme/router", name: "acme/router", context_tokens: None, prompt_usd_per_million: None, completion_usd_per_million: None, tools: None, json_schema: None }"#]]
+            ModelInfo { id: "acme/echo-2", name: "Acme: Echo 2", context_tokens: Some(131072), also: Some("acme/echo-2-20260101"), pricing: Some(Pricing { usual: Prices { prompt: MicroUsd(3000000), cached: None, completion: MicroUsd(15000000), request: MicroUsd(0) }, special: [] }), tools: Some(true), json_schema: Some(true) }
+            ModelInfo { id: "acme/router", name: "acme/router", context_tokens: None, also: None, pricing: None, tools: None, json_schema: None }"#]]
         .assert_eq(&shown.join("\n"));
     }
 

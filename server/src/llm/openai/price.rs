@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 
 use super::OpenAi;
-use crate::llm::{ListPrice, Llm, Prices, ProviderKind};
+use crate::llm::{ListPrice, Llm, Pricing, ProviderKind};
 
 /// A catalogue that could not be read, or does not know a model, is not asked again before that.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
@@ -44,9 +44,9 @@ impl OpenAi {
         .boxed()
     }
 
-    fn known_price(&self, model: &str) -> Option<Prices> {
+    fn known_price(&self, model: &str) -> Option<Pricing> {
         let prices = self.shared.prices.read();
         let prices = prices.unwrap_or_else(PoisonError::into_inner);
-        prices.get(model).copied()
+        prices.get(model).cloned()
     }
 }

@@ -3,7 +3,7 @@ mod cuts;
 use futures::{StreamExt, TryStreamExt};
 
 use super::*;
-use crate::llm::{Answer, failure::Asked};
+use crate::llm::{Answer, failure::Asked, wire::collect::Terms};
 
 const IDLE_MS: u64 = 1_000;
 const TOTAL_MS: u64 = 10_000;
@@ -14,7 +14,7 @@ fn collector() -> Collector {
         model: "m".into(),
         key: None,
     };
-    Collector::new(asked, "key".into(), None, None)
+    Collector::new(asked, "key".into(), Terms::default(), None)
 }
 
 fn read<B>(body: B) -> ChunkStream

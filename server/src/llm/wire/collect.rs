@@ -1,11 +1,12 @@
 //! Puts the pieces of one answer together: text in order, tool calls by their index, usage from
 //! whoever spoke last. Decides at the end whether there was an answer at all.
 
+use domain::time::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{CallPiece, Piece, UsagePiece};
 use crate::llm::{
-    Answer, ApiKey, Chunk, CostIs, FinishReason, LlmError, ToolCall, Usage, cost::Prices,
+    Answer, ApiKey, Chunk, CostIs, FinishReason, LlmError, PriceList, Pricing, ToolCall, Usage,
     failure::Asked,
 };
 
@@ -20,7 +21,7 @@ const MAX_TOOL_CALLS: usize = 128;
 pub struct Collector {
     asked: Asked,
     idempotency_key: String,
-    prices: Option<Prices>,
+    terms: Terms,
     generation_id: Option<String>,
     model: Option<String>,
     text: String,
@@ -31,6 +32,31 @@ pub struct Collector {
     finish: Option<String>,
     usage: UsagePiece,
     bytes: usize,
+}
+
+/// What is known of a call's cost before its answer comes.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// List prices of the provider.
+    pub prices: PriceList,
+    /// When it was called.
+    pub called_at: Timestamp,
+    /// Whether it may have asked another model instead.
+    pub others: bool,
+    /// Whether it can say later what a call cost.
+    pub keeps_costs: bool,
+}
+
+impl Terms {
+    /// The prices of the model that answered; `None` where nobody knows which one did, or its prices.
+    fn pricing(&self, asked: &str, answered: Option<&str>) -> Option<&Pricing> {
+        let known = answered.and_then(|model| self.prices.get(model));
+        // A longer name of the same model: with the date of its version.
+        let is_asked = answered.map_or(!self.others, |model| {
+            !self.others || model.starts_with(asked)
+        });
+        known.or_else(|| self.prices.get(asked).filter(|_| is_asked))
+    }
 }
 
 #[derive(Debug)]
@@ -44,13 +70,13 @@ impl Collector {
     pub fn new(
         asked: Asked,
         idempotency_key: String,
-        prices: Option<Prices>,
+        terms: Terms,
         generation_id: Option<String>,
     ) -> Self {
         Self {
             asked,
             idempotency_key,
-            prices,
+            terms,
             generation_id,
             model: None,
             text: String::new(),
@@ -82,6 +108,10 @@ impl Collector {
             self.hide_key(text);
         }
         self.count_bytes(&piece)?;
+        let mut seen = Vec::new();
+        if self.generation_id.is_none() && self.terms.keeps_costs {
+            seen.extend(piece.id.clone().map(Chunk::Began));
+        }
         self.generation_id = self.generation_id.take().or(piece.id);
         self.model = piece.model.or_else(|| self.model.take());
         if let Some(usage) = piece.usage {
@@ -124,7 +154,6 @@ impl Collector {
             }
         }
         self.refusal.push_str(&piece.refusal);
-        let mut seen = Vec::new();
         if !piece.reasoning.is_empty() {
             self.reasoning.push_str(&piece.reasoning);
             seen.push(Chunk::Reasoning(piece.reasoning));
@@ -183,8 +212,10 @@ impl Collector {
             reasoning_tokens: self.usage.reasoning_tokens,
         };
         let estimate = || {
-            let prices = self.prices?;
-            Some(prices.estimate(usage.prompt_tokens?, usage.completion_tokens?))
+            let pricing = self
+                .terms
+                .pricing(&self.asked.model, self.model.as_deref())?;
+            pricing.estimate(&usage, self.terms.called_at)
         };
         let (cost, cost_is) = match self.usage.cost {
             Some(cost) => (Some(cost.micro_usd()), CostIs::Charged),

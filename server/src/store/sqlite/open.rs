@@ -25,7 +25,7 @@ pub const DATABASE_FILE: &str = "troupe.db";
 
 /// Every change of the schema, in order. One that was released is never edited: databases exist
 /// that were made with it.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "start",
@@ -65,6 +65,11 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
         8,
         "questions",
         include_str!("../../../../migrations/0008_questions.sql"),
+    ),
+    (
+        9,
+        "assumed_tokens",
+        include_str!("../../../../migrations/0009_assumed_tokens.sql"),
     ),
 ];
 

@@ -150,6 +150,7 @@ fn turn(text: &str, cost: Option<u64>) -> TaskEvent {
             cached_tokens: None,
             reasoning_tokens: None,
             assumed_usd: None,
+            assumed_tokens: None,
             simulated: false,
             cost_usd: cost.map(MicroUsd),
             replayed: false,

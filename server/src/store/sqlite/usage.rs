@@ -34,8 +34,8 @@ static SUMS: Insert = Insert::new(
     "storing usage",
     "INSERT OR ROLLBACK INTO usage_sums (day, workflow_id, agent_id, provider, model, simulated, calls,
         calls_charged, calls_estimated, calls_unknown, charged_micro_usd, estimated_micro_usd,
-        assumed_micro_usd, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens)",
-    17,
+        assumed_micro_usd, assumed_tokens, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens)",
+    18,
     "ON CONFLICT (day, workflow_id, agent_id, provider, model, simulated) DO UPDATE SET
         calls = calls + excluded.calls,
         calls_charged = calls_charged + excluded.calls_charged,
@@ -47,6 +47,8 @@ static SUMS: Insert = Insert::new(
             ELSE min(coalesce(estimated_micro_usd, 0) + min(excluded.estimated_micro_usd, 1000000000000000), 1000000000000000) END,
         assumed_micro_usd =
             min(assumed_micro_usd + min(excluded.assumed_micro_usd, 1000000000000000), 1000000000000000),
+        assumed_tokens =
+            min(assumed_tokens + min(excluded.assumed_tokens, 1000000000000000), 1000000000000000),
         prompt_tokens = CASE WHEN excluded.prompt_tokens IS NULL THEN prompt_tokens
             ELSE min(coalesce(prompt_tokens, 0) + min(excluded.prompt_tokens, 1000000000000000), 1000000000000000) END,
         completion_tokens = CASE WHEN excluded.completion_tokens IS NULL THEN completion_tokens
@@ -148,6 +150,7 @@ fn took(event: &TaskEvent) -> Option<(&str, &str, bool, UsageSums)> {
                 charged_usd: record.cost_usd.filter(|_| is == CostIs::Charged),
                 estimated_usd: record.cost_usd.filter(|_| is == CostIs::Estimated),
                 assumed_usd: record.assumed_usd.unwrap_or_default(),
+                assumed_tokens: record.assumed_tokens.unwrap_or_default(),
                 prompt_tokens: record.prompt_tokens,
                 completion_tokens: record.completion_tokens,
                 cached_tokens: record.cached_tokens,
@@ -167,7 +170,8 @@ fn took(event: &TaskEvent) -> Option<(&str, &str, bool, UsageSums)> {
             let sums = UsageSums {
                 calls: 1,
                 calls_unknown: 1,
-                assumed_usd: failure.assumed_usd.unwrap_or_default(),
+                assumed_usd: failure.assumed().usd,
+                assumed_tokens: failure.assumed().tokens,
                 ..UsageSums::default()
             };
             Some((provider, model, false, sums))
@@ -217,6 +221,7 @@ fn bind(key: &Key, sums: &UsageSums, to: &mut SqliteArguments) -> Result<(), Box
     to.add(sums.charged_usd.map(|usd| bounded(usd.0)))?;
     to.add(sums.estimated_usd.map(|usd| bounded(usd.0)))?;
     to.add(bounded(sums.assumed_usd.0))?;
+    to.add(bounded(sums.assumed_tokens))?;
     to.add(sums.prompt_tokens.map(bounded))?;
     to.add(sums.completion_tokens.map(bounded))?;
     to.add(sums.cached_tokens.map(bounded))?;
@@ -334,7 +339,7 @@ macro_rules! grouped {
                 $name,
                 ", simulated, sum(calls), sum(calls_charged),
                     sum(calls_estimated), sum(calls_unknown), sum(charged_micro_usd),
-                    sum(estimated_micro_usd), sum(assumed_micro_usd), sum(prompt_tokens),
+                    sum(estimated_micro_usd), sum(assumed_micro_usd), sum(assumed_tokens), sum(prompt_tokens),
                     sum(completion_tokens), sum(cached_tokens), sum(reasoning_tokens)
                  FROM usage_sums WHERE day BETWEEN ?1 AND ?2 GROUP BY ",
                 $group,
@@ -403,10 +408,11 @@ fn read(row: &SqliteRow) -> Result<UsageRow, StoreError> {
             charged_usd: row.maybe_money(8)?,
             estimated_usd: row.maybe_money(9)?,
             assumed_usd: MicroUsd(row.count(10)?),
-            prompt_tokens: row.maybe_count(11)?,
-            completion_tokens: row.maybe_count(12)?,
-            cached_tokens: row.maybe_count(13)?,
-            reasoning_tokens: row.maybe_count(14)?,
+            assumed_tokens: row.count(11)?,
+            prompt_tokens: row.maybe_count(12)?,
+            completion_tokens: row.maybe_count(13)?,
+            cached_tokens: row.maybe_count(14)?,
+            reasoning_tokens: row.maybe_count(15)?,
         },
     })
 }
@@ -456,7 +462,7 @@ pub(super) async fn budgets(
 
 /// What budgets count for a scope: rehearsed calls cost nothing, and their tokens count.
 const SPENT: &str = "coalesce(sum(coalesce(charged_micro_usd, 0) + coalesce(estimated_micro_usd, 0) + assumed_micro_usd), 0),
-    coalesce(sum(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0)), 0)";
+    coalesce(sum(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) + assumed_tokens), 0)";
 
 /// What was spent on a scope.
 pub(super) async fn spent(

@@ -512,6 +512,7 @@ fn a_run() -> Run {
         cached_tokens: None,
         reasoning_tokens: None,
         assumed_usd: None,
+        assumed_tokens: None,
         simulated: false,
         cost_usd: Some(MicroUsd(4_200)),
         replayed: false,

@@ -135,6 +135,7 @@ impl Task {
                         generation_id: id.clone(),
                         counted_at: at.moment,
                         assumed_usd: record.assumed_usd.unwrap_or_default(),
+                        assumed_tokens: record.assumed_tokens.unwrap_or_default(),
                         prompt_known: record.prompt_tokens.is_some(),
                         completion_known: record.completion_tokens.is_some(),
                     });
@@ -172,6 +173,7 @@ impl Task {
                         generation_id: id.clone(),
                         counted_at: at.moment,
                         assumed_usd: failure.assumed_usd.unwrap_or_default(),
+                        assumed_tokens: failure.assumed_tokens.unwrap_or_default(),
                         prompt_known: false,
                         completion_known: false,
                     });
@@ -394,6 +396,10 @@ impl Task {
                 record.cost_usd = Some(late.cost_usd);
                 record.cost_is = CostIs::Charged;
                 record.assumed_usd = None;
+                record.assumed_tokens = record
+                    .assumed_tokens
+                    .map(|tokens| tokens.saturating_sub(late.assumed_tokens))
+                    .filter(|tokens| *tokens > 0);
                 record.prompt_tokens = record.prompt_tokens.or(late.prompt_tokens);
                 record.completion_tokens = record.completion_tokens.or(late.completion_tokens);
             }

@@ -215,12 +215,15 @@ impl LiveRun {
             for_task: self.name(task),
             cost_usd: totals.cost_with_children(),
             assumed_usd: totals.assumed_usd + totals.children.assumed_usd,
+            assumed_tokens: totals
+                .assumed_tokens
+                .saturating_add(totals.children.assumed_tokens),
             tokens: totals.tokens.plus(totals.children.tokens),
         };
         self.record_run(pen, event)
     }
 
-    /// A call of unknown cost counts in budgets with what was set aside for it.
+    /// A call of which not all is known counts in budgets with what was set aside for it.
     pub(super) fn assume_cost(
         &self,
         task: TaskIx,
@@ -236,6 +239,12 @@ impl LiveRun {
             Some(_) => None,
             None => turn.reserved.map(|it| it.usd).filter(|usd| usd.0 > 0),
         };
+        let all_known = record.prompt_tokens.is_some() && record.completion_tokens.is_some();
+        record.assumed_tokens = turn
+            .reserved
+            .filter(|_| !all_known)
+            .map(|it| it.tokens.saturating_sub(record.known_tokens()))
+            .filter(|tokens| *tokens > 0);
     }
 
     /// A call that is cut from outside while its answer comes may be charged: it counts with what was set
@@ -272,11 +281,9 @@ impl LiveRun {
         let began = failure.may_cost() && turn.is_none_or(|turn| !turn.simulated);
         failure.began = began;
         failure.generation_id = failure.generation_id.take().filter(|_| began);
-        failure.assumed_usd = turn
-            .filter(|_| began)
-            .and_then(|turn| turn.reserved)
-            .map(|reserved| reserved.usd)
-            .filter(|usd| usd.0 > 0);
+        let reserved = turn.filter(|_| began).and_then(|turn| turn.reserved);
+        failure.assumed_usd = reserved.map(|it| it.usd).filter(|usd| usd.0 > 0);
+        failure.assumed_tokens = reserved.map(|it| it.tokens).filter(|tokens| *tokens > 0);
     }
 
     /// What a call cost turned out after its end, which may be that of the run too.
@@ -292,6 +299,19 @@ impl LiveRun {
         }
         let unpriced = made.without_cost(&late.generation_id);
         let knows = |known: fn(&Unpriced) -> bool| unpriced.is_some_and(known);
+        let prompt_tokens = late.prompt_tokens.filter(|_| !knows(|it| it.prompt_known));
+        let completion_tokens = late
+            .completion_tokens
+            .filter(|_| !knows(|it| it.completion_known));
+        let all_known = (knows(|it| it.prompt_known) || prompt_tokens.is_some())
+            && (knows(|it| it.completion_known) || completion_tokens.is_some());
+        let told = prompt_tokens
+            .unwrap_or_default()
+            .saturating_add(completion_tokens.unwrap_or_default());
+        let assumed_tokens = unpriced.map(|it| match all_known {
+            true => it.assumed_tokens,
+            false => it.assumed_tokens.min(told),
+        });
         let agent = self.task(task).attempt(key.attempt).and_then(|it| it.agent);
         let event = TaskEvent::TurnPriced {
             attempt: key.attempt,
@@ -300,10 +320,9 @@ impl LiveRun {
                 assumed_usd: unpriced.map(|it| it.assumed_usd).unwrap_or_default(),
                 counted: unpriced.is_some(),
                 counted_at: unpriced.map_or(pen.now, |it| it.counted_at),
-                prompt_tokens: late.prompt_tokens.filter(|_| !knows(|it| it.prompt_known)),
-                completion_tokens: late
-                    .completion_tokens
-                    .filter(|_| !knows(|it| it.completion_known)),
+                assumed_tokens: assumed_tokens.unwrap_or_default(),
+                prompt_tokens,
+                completion_tokens,
                 ..late
             },
         };

@@ -34,7 +34,7 @@ async fn said(body: &[u8], cuts: &[usize]) -> String {
         total: Instant::now() + Duration::from_secs(10),
         total_ms: 10_000,
     };
-    let collector = Collector::new(asked, "run:task:1".into(), None, None);
+    let collector = Collector::new(asked, "run:task:1".into(), Terms::default(), None);
     let mut chunks = chunks(stream::iter(pieces), collector, deadlines, hints);
     let (mut shown, mut end) = (String::new(), None);
     while let Some(chunk) = chunks.next().await {

@@ -2,6 +2,7 @@ use domain::money::MicroUsd;
 use serde_json::json;
 
 use super::*;
+use crate::llm::pricing::Prices;
 
 fn asked() -> Asked {
     Asked {
@@ -12,7 +13,7 @@ fn asked() -> Asked {
 }
 
 fn collect(chunks: &[Value]) -> Result<Answer, LlmError> {
-    let mut collector = Collector::new(asked(), "run:task:1".into(), None, None);
+    let mut collector = Collector::new(asked(), "run:task:1".into(), Terms::default(), None);
     for chunk in chunks {
         collector.take(Piece::read(chunk))?;
     }
@@ -193,13 +194,70 @@ fn with_a_key_of_ones_own_the_fee_and_the_charge_are_added() {
     assert_eq!(answer.cost, Some(MicroUsd(4)));
 }
 
+/// Two models on the list.
+fn terms(others: bool) -> Terms {
+    let price = |prompt, completion| {
+        Pricing::from(Prices {
+            prompt: MicroUsd(prompt),
+            completion: MicroUsd(completion),
+            ..Prices::default()
+        })
+    };
+    Terms {
+        prices: PriceList::of([
+            ("asked-for".to_owned(), price(1_000_000, 2_000_000)),
+            ("other".to_owned(), price(3_000_000, 4_000_000)),
+        ]),
+        others,
+        ..Terms::default()
+    }
+}
+
+#[test]
+fn the_price_is_that_of_the_model_that_answered() {
+    for (others, model, cost) in [
+        (false, json!(null), Some(20)),
+        (false, json!("renamed"), Some(20)),
+        (true, json!("asked-for"), Some(20)),
+        (true, json!("asked-for-20260101"), Some(20)),
+        (true, json!("other"), Some(50)),
+        (true, json!("renamed"), None),
+        (true, json!(null), None),
+    ] {
+        let mut collector = Collector::new(asked(), String::new(), terms(others), None);
+        let chunk = json!({"model": model, "choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5}});
+        collector.take(Piece::read(&chunk)).expect("taken");
+        let answer = collector.finish().expect("an answer");
+        assert_eq!(answer.cost, cost.map(MicroUsd), "{others} {model}");
+    }
+}
+
+#[test]
+fn a_name_that_stands_in_the_body_alone_can_be_asked_for_later() {
+    let chunk = |text| json!({"id": "gen-7", "choices": [{"delta": {"content": text}}]});
+    let begins = |keeps_costs, header: Option<&str>| {
+        let terms = Terms {
+            keeps_costs,
+            ..Terms::default()
+        };
+        let header = header.map(str::to_owned);
+        let mut collector = Collector::new(asked(), String::new(), terms, header);
+        let first = collector.take(Piece::read(&chunk("a"))).expect("taken");
+        let second = collector.take(Piece::read(&chunk("b"))).expect("taken");
+        assert_eq!(second, [Chunk::Text("b".into())]);
+        first
+    };
+    let (began, text) = (Chunk::Began("gen-7".into()), Chunk::Text("a".into()));
+    assert_eq!(begins(true, None), [began, text.clone()]);
+    // Its name is known, or nobody keeps books.
+    assert_eq!(begins(true, Some("gen-7")), [text.clone()]);
+    assert_eq!(begins(false, None), [text]);
+}
+
 #[test]
 fn without_a_cost_the_list_price_is_an_estimate() {
-    let prices = Prices {
-        prompt: MicroUsd(1_000_000),
-        completion: MicroUsd(2_000_000),
-    };
-    let mut collector = Collector::new(asked(), String::new(), Some(prices), Some("header".into()));
+    let mut collector = Collector::new(asked(), String::new(), terms(false), Some("header".into()));
     let chunk = json!({"id": "body", "choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5}});
     collector.take(Piece::read(&chunk)).expect("taken");
@@ -284,7 +342,7 @@ fn fields_of_the_wrong_type_are_passed_over() {
 
 #[test]
 fn output_without_end_is_stopped() {
-    let mut collector = Collector::new(asked(), String::new(), None, None);
+    let mut collector = Collector::new(asked(), String::new(), Terms::default(), None);
     let chunk = delta(json!({"content": "x".repeat(1024 * 1024)}));
     let taken = (0..17).try_for_each(|_| collector.take(Piece::read(&chunk)).map(|_| ()));
     assert_eq!(
@@ -311,7 +369,7 @@ fn nothing_that_is_kept_grows_without_bound() {
         // Too long for a name, so it is none.
         (names, false),
     ] {
-        let mut collector = Collector::new(asked(), String::new(), None, None);
+        let mut collector = Collector::new(asked(), String::new(), Terms::default(), None);
         let chunk = delta(piece);
         let taken = (0..1_000).try_for_each(|_| collector.take(Piece::read(&chunk)).map(|_| ()));
         assert_eq!(taken.is_err(), ends, "{:.80}", chunk.to_string());
@@ -330,7 +388,7 @@ fn a_key_that_comes_in_pieces_is_not_kept() {
         key: Some(ApiKey::new("sk-0123456789")),
         ..asked()
     };
-    let mut collector = Collector::new(asked, String::new(), None, None);
+    let mut collector = Collector::new(asked, String::new(), Terms::default(), None);
     for text in ["your key is sk-012", "3456789", "!"] {
         let chunk = delta(json!({"content": text, "reasoning": text}));
         collector.take(Piece::read(&chunk)).expect("taken");

@@ -98,6 +98,7 @@ async fn what_a_cut_call_cost_counts_on_the_day_on_which_the_call_was_counted() 
     let began = log.task(of, name.clone(), Some(agent(1)), began);
     let mut failure = TurnFailure::cut("acme:m/1".into(), Some(id.clone()));
     failure.assumed_usd = Some(MicroUsd(50));
+    failure.assumed_tokens = Some(70);
     let failed = TaskEvent::TurnFailed {
         attempt: 1,
         turn: 1,
@@ -138,6 +139,7 @@ async fn what_a_cut_call_cost_counts_on_the_day_on_which_the_call_was_counted() 
         prompt_tokens: Some(3),
         completion_tokens: None,
         assumed_usd: MicroUsd(50),
+        assumed_tokens: 60,
         counted: true,
         counted_at,
     };
@@ -165,6 +167,13 @@ async fn what_a_cut_call_cost_counts_on_the_day_on_which_the_call_was_counted() 
     );
     assert_eq!(sums.cost_usd(), Some(MicroUsd(30)));
     assert_eq!(sums.assumed_usd, MicroUsd(0));
+    // Nobody said what it wrote: that part goes on counting.
+    assert_eq!((sums.tokens(), sums.assumed_tokens), (3, 10));
+    let carried = store.carried(day_of(counted_at)).await.expect("sums");
+    let of_day = carried
+        .iter()
+        .find(|it| it.scope == Scope::Day && it.total != Amount::default());
+    assert_eq!(of_day.map(|it| it.total.tokens), Some(13));
     let today = store.spent_since(next_day).await.expect("a sum");
     assert_eq!(today.cost, MicroUsd(0), "nothing of it was spent that day");
     let agent = store.agent(agent(1)).await.expect("readable");

@@ -38,6 +38,7 @@ pub(super) async fn price(
             calls_charged = calls_charged + 1,
             charged_micro_usd = min(coalesce(charged_micro_usd, 0) + ?1, 1000000000000000),
             assumed_micro_usd = max(assumed_micro_usd - ?2, 0),
+            assumed_tokens = max(assumed_tokens - ?10, 0),
             prompt_tokens = CASE WHEN ?3 IS NULL THEN prompt_tokens
                 ELSE min(coalesce(prompt_tokens, 0) + ?3, 1000000000000000) END,
             completion_tokens = CASE WHEN ?4 IS NULL THEN completion_tokens
@@ -54,6 +55,7 @@ pub(super) async fn price(
     .bind(counted.agent)
     .bind(counted.provider)
     .bind(counted.model)
+    .bind(bounded(late.assumed_tokens))
     .execute(connection)
     .await?;
     Ok(())
