@@ -47,6 +47,7 @@ use crate::{
     clock::Clock,
     engine::{
         kernel::{Handle, Receipt, Refusal, StartKey},
+        metrics::Gauges,
         open_turns::OpenTurns,
         upkeep,
     },
@@ -74,6 +75,8 @@ pub struct Product {
     pub clock: Arc<dyn Clock>,
     /// What is being said.
     pub open: OpenTurns,
+    /// What the kernel knows.
+    pub gauges: watch::Receiver<Gauges>,
     /// Figures of the moment.
     pub metrics: watch::Receiver<Metrics>,
     /// Agents' directories.

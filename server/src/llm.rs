@@ -199,6 +199,8 @@ pub enum Chunk {
     Text(String),
     /// More of what the model thinks aloud; not part of the answer.
     Reasoning(String),
+    /// It begins to ask for a tool. Comes once.
+    Calling,
     /// What the server sent in the place of an answer, word for word, shortened and without secrets.
     /// The error that it means comes next.
     Raw(String),

@@ -116,6 +116,8 @@ pub struct Running {
     pub open: OpenTurns,
     /// Figures of the moment.
     pub metrics: watch::Receiver<Metrics>,
+    /// What the kernel knows.
+    pub gauges: watch::Receiver<Gauges>,
     /// Open WebSockets.
     pub sockets: Arc<AtomicU64>,
     /// Agents' directories.
@@ -293,7 +295,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
 
     let (latest, metrics) = watch::channel(Metrics::default());
     let sources = metrics::Sources {
-        gauges: gauges_seen,
+        gauges: gauges_seen.clone(),
         streamed,
         sockets: Arc::clone(&sockets),
         health: health.clone(),
@@ -324,6 +326,7 @@ pub async fn build(settings: Settings) -> anyhow::Result<Running> {
         health,
         open,
         metrics,
+        gauges: gauges_seen,
         sockets,
         workspaces,
         shutdown,
@@ -341,6 +344,7 @@ fn product(running: &Running) -> Arc<Product> {
         clock: Arc::clone(&running.clock),
         open: running.open.clone(),
         known: Known::default(),
+        gauges: running.gauges.clone(),
         metrics: running.metrics.clone(),
         workspaces: running.workspaces.clone(),
         upkeep: running.upkeep.clone(),
@@ -461,7 +465,7 @@ async fn find_ollama(providers: Arc<Providers>, clock: Arc<dyn Clock>) {
         return;
     }
     let found = nearby::look(&nearby::USUAL[..1], &clock).await;
-    let Some(found) = found.into_iter().next() else {
+    let Some(found) = found.into_iter().find(|found| !found.needs_key) else {
         return;
     };
     let added = OpenAi::new(ServerSettings {

@@ -68,6 +68,8 @@ pub enum KeyType {
     Choice(&'static [&'static str]),
     /// A list of short words.
     Words,
+    /// Models, in the order in which they are asked.
+    Models,
     /// A model, written `provider:model`.
     Model,
     /// The name of an agent.

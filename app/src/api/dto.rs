@@ -25,8 +25,8 @@ pub use self::{
     asked::{GivenAnswer, PlayBack, RetryRun, RunNode},
     found::{AgentQuery, AgentsFound},
     money::{
-        BudgetState, SetBudget, SetRunBudget, UsageBy, UsageOverview, UsageQuery, UsageRange,
-        UsageRow, UsageSums,
+        BudgetState, SetBudget, SetRunBudget, Split, UsageBy, UsageOverview, UsageQuery,
+        UsageRange, UsageRow, UsageSums,
     },
     providers::{
         Catalogue, FoundServer, ModelOffer, ProviderCheck, ProviderForm, ProviderInfo, WrittenKey,

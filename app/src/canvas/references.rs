@@ -30,6 +30,7 @@ fn form_of(holds: KeyType) -> Option<Form> {
         | KeyType::FlagOn
         | KeyType::Choice(_)
         | KeyType::Words
+        | KeyType::Models
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Schema

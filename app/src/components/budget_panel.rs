@@ -24,7 +24,10 @@ pub fn is_about_money(event: &Event) -> bool {
         Fact::Task { event, .. } => {
             matches!(
                 event,
-                TaskEvent::TurnCompleted { .. } | TaskEvent::TurnPriced { .. }
+                TaskEvent::TurnStarted { .. }
+                    | TaskEvent::TurnCompleted { .. }
+                    | TaskEvent::TurnFailed { .. }
+                    | TaskEvent::TurnPriced { .. }
             )
         }
         Fact::System(event) => match event {
@@ -88,7 +91,10 @@ pub fn BudgetLine(state: Signal<BudgetState>) -> impl IntoView {
         <div class="budget-line">
             <div class="budget-words">
                 <strong>{name}</strong>
-                <span class="number">{move || spent_words(&state.read())} {limit}</span>
+                <span class="number">
+                    {move || spent_words(&state.read())} {limit}
+                    {move || reserved_words(&state.read()).map(|words| view! { <small class="muted">{words}</small> })}
+                </span>
             </div>
             <Show when=move || has_limit.get()>
                 <BudgetBar state/>
@@ -126,6 +132,25 @@ fn spent_words(state: &BudgetState) -> String {
         (Some(_), Period::Total) | (None, _) => "",
     };
     format!("{}{period}", parts.join(" and "))
+}
+
+/// What is set aside for calls under way, in the unit of the limit.
+fn reserved_words(state: &BudgetState) -> Option<String> {
+    let budget = state.budget?;
+    let usd = budget
+        .usd
+        .map(|_| state.reserved.usd)
+        .filter(|usd| usd.0 > 0);
+    let tokens = budget
+        .tokens
+        .map(|_| state.reserved.tokens)
+        .filter(|tokens| *tokens > 0);
+    let parts = [
+        usd.map(words::money),
+        tokens.map(|tokens| words::plural(tokens, "token", "tokens")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!(", {} set aside for calls under way", parts.join(" and ")))
 }
 
 /// How much of a budget is used.

@@ -3,6 +3,7 @@
 
 use leptos::prelude::*;
 
+use super::Button;
 use crate::{api, api::dto::ModelOffer};
 
 /// Most models in one list: browsers draw all of them.
@@ -60,4 +61,45 @@ pub fn ModelTerms(
         })
     };
     view! { <p class="model-terms" role="status">{terms}</p> }
+}
+
+/// A field beside a list of models: what is chosen in it is added, and it is empty again.
+#[component]
+pub fn AnotherModel(
+    /// Id of the models on offer.
+    list: &'static str,
+    /// Called with the model.
+    #[prop(into)]
+    on_add: Callback<String>,
+) -> impl IntoView {
+    let typed = RwSignal::new(String::new());
+    let add = move || {
+        let model = typed.get_untracked().trim().to_owned();
+        if !model.is_empty() {
+            on_add.run(model);
+            typed.set(String::new());
+        }
+    };
+    view! {
+        <div class="another-model">
+            <input
+                type="text"
+                class="mono"
+                aria-label="Another fallback model"
+                placeholder="another one…"
+                autocomplete="off"
+                list=list
+                bind:value=typed
+                on:change=move |_| add()
+                on:keydown=move |event| {
+                    // It sends no form away.
+                    if event.key() == "Enter" {
+                        event.prevent_default();
+                        add();
+                    }
+                }
+            />
+            <Button on_press=move |()| add()>"Add"</Button>
+        </div>
+    }
 }

@@ -53,6 +53,38 @@ fn keys(value: Option<Value>) -> Map<String, Value> {
     }
 }
 
+/// What is set, one line for each wish.
+pub fn preference_words(value: &Value) -> Vec<String> {
+    let Value::Object(keys) = value else {
+        return Vec::new();
+    };
+    let named = |words: &[(&str, &str)], value: &Value| {
+        let found = words.iter().find(|(name, _)| value.as_str() == Some(*name));
+        found.map_or_else(|| value.to_string(), |(_, shown)| (*shown).to_owned())
+    };
+    let mut lines = Vec::new();
+    for (key, value) in keys {
+        match (key.as_str(), value) {
+            ("sort", value) => lines.push(format!("servers: {}", named(&SORT, value))),
+            ("data_collection", value) => {
+                lines.push(format!(
+                    "what is sent may be kept: {}",
+                    named(&COLLECTION, value)
+                ));
+            }
+            ("max_price", Value::Object(prices)) => {
+                lines.extend(prices.iter().map(|(of, price)| match of.as_str() {
+                    "prompt" => format!("at most ${price} per million read"),
+                    "completion" => format!("at most ${price} per million written"),
+                    of => format!("at most ${price} per {of}"),
+                }));
+            }
+            (key, value) => lines.push(format!("{key}: {value}")),
+        }
+    }
+    lines
+}
+
 /// Fields for preferences.
 #[component]
 pub fn PreferencesField(
@@ -130,6 +162,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn wishes_are_told_in_words_and_none_is_left_out() {
+        let set = json!({"sort": "price", "data_collection": "deny", "max_price": {"prompt": 1.5, "image": 2}, "zdr": true});
+        assert_eq!(
+            preference_words(&set),
+            [
+                "servers: cheapest first",
+                "what is sent may be kept: never: only servers that keep nothing",
+                "at most $1.5 per million read",
+                "at most $2 per image",
+                "zdr: true",
+            ]
+        );
+        assert!(preference_words(&json!({})).is_empty());
+    }
 
     #[test]
     fn what_is_set_comes_and_goes_and_the_rest_stays() {

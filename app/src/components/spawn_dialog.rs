@@ -9,7 +9,7 @@ use super::{
     dialog::Dialog,
     error_view::ErrorView,
     field::Field,
-    models::{ModelTerms, ModelsOnOffer},
+    models::{AnotherModel, ModelTerms, ModelsOnOffer},
     preferences::PreferencesField,
     toast::use_toasts,
 };
@@ -104,6 +104,14 @@ fn SpawnForm(open: RwSignal<bool>) -> impl IntoView {
             <Field id="agent-models" label="Fallback models" help="Asked in this order when the model brings no answer, parted by commas.">
                 <input id="agent-models" aria-describedby="agent-models-help" type="text" class="mono" bind:value=models/>
             </Field>
+            <AnotherModel
+                list="models-on-offer"
+                on_add=move |model: String| models.update(|models| {
+                    let mut chosen = read_words(models);
+                    chosen.push(model);
+                    *models = chosen.join(", ");
+                })
+            />
             <Field
                 id="agent-provider"
                 label="Provider preferences"

@@ -23,6 +23,7 @@ use crate::{
         budget_panel::BudgetPanel,
         conversation::{Conversation, WriteTo},
         event_list::EventList,
+        preferences::preference_words,
         top_bar::set_crumb,
     },
     live::use_live,
@@ -226,6 +227,14 @@ fn Facts(agent: Memo<Agent>, workspace: Signal<String>) -> impl IntoView {
     view! {
         <dl class="facts">
             <div><dt>"Model"</dt><dd class="mono">{move || spec().model.unwrap_or_else(|| "the server's default".into())}</dd></div>
+            {move || {
+                let models = spec().models;
+                (!models.is_empty()).then(|| view! { <div><dt>"Fallback models"</dt><dd class="mono pre">{models.join("\n")}</dd></div> })
+            }}
+            {move || {
+                let wishes = preference_words(&spec().provider.to_value());
+                (!wishes.is_empty()).then(|| view! { <div><dt>"Provider preferences"</dt><dd class="pre">{wishes.join("\n")}</dd></div> })
+            }}
             <div><dt>"Capabilities"</dt><dd>{move || badges(spec().capabilities)}</dd></div>
             <div><dt>"Tools"</dt><dd>{move || badges(spec().tools)}</dd></div>
             <div><dt>"Instructions"</dt><dd class="pre">{move || Some(spec().instructions).filter(|text| !text.is_empty()).unwrap_or_else(|| "none".into())}</dd></div>

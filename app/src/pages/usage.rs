@@ -16,12 +16,12 @@ use leptos_router::{
 
 use self::{
     figures::{Days, Sums},
-    tables::Table,
+    tables::{Export, Table},
 };
 use super::loaded::{load, shown};
 use crate::{
     api,
-    api::dto::{BudgetState, UsageOverview, UsageRange},
+    api::dto::{BudgetState, Split, UsageOverview, UsageRange},
     components::{
         budget_panel::{BudgetLine, is_about_money},
         rows::rows,
@@ -45,6 +45,10 @@ pub fn UsagePage() -> impl IntoView {
         query.with(|query| UsageRange {
             from: query.get_str("from").and_then(read),
             to: query.get_str("to").and_then(read),
+            split: query
+                .get_str("split")
+                .and_then(Split::parse)
+                .unwrap_or_default(),
         })
     };
     let usage = load(range, api::usage_overview, is_about_money);
@@ -75,7 +79,10 @@ fn Usage(usage: Signal<UsageOverview>) -> impl IntoView {
             </Show>
         </section>
         <section class="panel" aria-labelledby="usage-days">
-            <header class="panel-head"><h2 id="usage-days">"Per day"</h2></header>
+            <header class="panel-head">
+                <h2 id="usage-days">"Per day"</h2>
+                <Export by="day" usage/>
+            </header>
             <Days usage/>
         </section>
         <Table title="By model" by="model" rows=models usage/>
@@ -90,31 +97,55 @@ fn Usage(usage: Signal<UsageOverview>) -> impl IntoView {
 #[component]
 fn RangeForm(usage: Signal<UsageOverview>) -> impl IntoView {
     let go = StoredValue::new(use_navigate());
-    let to_range = move |from: i64, to: i64| {
+    let to = move |from: i64, to: i64, split: Split| {
         let options = NavigateOptions {
             replace: true,
             scroll: false,
             ..NavigateOptions::default()
         };
-        let address = format!("/usage?from={}&to={}", written(from), written(to));
+        let (from, to, split) = (written(from), written(to), split.name());
+        let address = format!("/usage?from={from}&to={to}&split={split}");
         go.with_value(|go| go(&address, options));
     };
-    let from = move || usage.read().from;
-    let to = move || usage.read().to;
+    let shown = move || usage.with_untracked(|usage| (usage.from, usage.to, usage.split));
+    let first = move || usage.read().from;
+    let last = move || usage.read().to;
     let set_from = move |raw: String| {
         if let Some(from) = read(&raw) {
-            to_range(from, usage.with_untracked(|usage| usage.to).max(from));
+            let (_, last, split) = shown();
+            to(from, last.max(from), split);
         }
     };
     let set_to = move |raw: String| {
-        if let Some(to) = read(&raw) {
-            to_range(usage.with_untracked(|usage| usage.from).min(to), to);
+        if let Some(last) = read(&raw) {
+            let (from, _, split) = shown();
+            to(from.min(last), last, split);
         }
+    };
+    let set_split = move |raw: String| {
+        if let Some(split) = Split::parse(&raw) {
+            let (from, last, _) = shown();
+            to(from, last, split);
+        }
+    };
+    let choice = move |split: Split| {
+        let words = match split {
+            Split::Model => "by model",
+            Split::Workflow => "by workflow",
+            Split::Agent => "by agent",
+        };
+        view! { <option value=split.name() selected=move || usage.read().split == split>{words}</option> }
     };
     view! {
         <div class="filters">
-            <label>"From"<input type="date" prop:value=move || written(from()) value=written(usage.with_untracked(|usage| usage.from)) on:change:target=move |event| set_from(event.target().value())/></label>
-            <label>"To"<input type="date" prop:value=move || written(to()) value=written(usage.with_untracked(|usage| usage.to)) on:change:target=move |event| set_to(event.target().value())/></label>
+            <label>"From"<input type="date" prop:value=move || written(first()) value=written(shown().0) on:change:target=move |event| set_from(event.target().value())/></label>
+            <label>"To"<input type="date" prop:value=move || written(last()) value=written(shown().1) on:change:target=move |event| set_to(event.target().value())/></label>
+            <label>
+                "Days"
+                <select prop:value=move || usage.read().split.name() on:change:target=move |event| set_split(event.target().value())>
+                    {Split::ALL.map(choice).collect_view()}
+                </select>
+            </label>
             <span class="filters-note">"Days are those of UTC."</span>
         </div>
     }

@@ -14,10 +14,19 @@ pub fn Trouble(error: TaskError) -> impl IntoView {
         retryable,
         retry_after_ms: _,
     } = error;
-    let advice = if retryable {
-        "This can pass by itself: run it again, or allow the step more attempts in the workflow."
-    } else {
-        "Running it again as it is would end the same way: change what the message names first."
+    let advice = match (code.as_str(), retryable) {
+        ("daily_limit", _) => {
+            "Run it again when calls are allowed again; nothing in the workflow has to change for that."
+        }
+        ("no_credit", _) => {
+            "Run it again once there is credit; nothing in the workflow has to change for that."
+        }
+        (_, true) => {
+            "This can pass by itself: run it again, or allow the step more attempts in the workflow."
+        }
+        (_, false) => {
+            "Running it again as it is would end the same way: change what the message names first."
+        }
     };
     view! {
         <div class="trouble" data-status="failed">

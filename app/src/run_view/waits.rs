@@ -15,11 +15,15 @@ pub fn sentence(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Tim
         (Waiting::Timer, Some(left)) if is_wait(task) => format!("Goes on in {left}."),
         (Waiting::Timer, None) if is_wait(task) => "Goes on at any moment.".to_owned(),
         (Waiting::Timer, Some(left)) => format!("Next try in {left}."),
-        (Waiting::Timer | Waiting::Provider, None) => {
-            "The next try begins at any moment.".to_owned()
+        (Waiting::Timer, None) => "The next try begins at any moment.".to_owned(),
+        (Waiting::Provider, None) => {
+            "Waits for its turn at the provider, which answers few calls at a time just now."
+                .to_owned()
         }
         (Waiting::Provider, Some(left)) => {
-            format!("The provider asked for a longer wait. Next try in {left}.")
+            format!(
+                "The provider may not be called now. Goes on in {left}, and loses none of its tries."
+            )
         }
         (Waiting::Approval, Some(left)) => {
             format!("Waits for a person's answer, for {left} more at most.")

@@ -66,7 +66,7 @@ enum NoAnswer {
 /// What a call brought.
 struct Answered<'a> {
     answer: Answer,
-    /// How long the first text took.
+    /// How long the first of it took: text, thought or the wish for a tool.
     first_token_ms: Option<u64>,
     charged: Option<Charged<'a>>,
 }
@@ -244,6 +244,14 @@ impl<'a> Work<'a> {
                     "output_not_valid",
                     format!(
                         "The answer does not satisfy the output schema: {problem}. No turn was left to correct it: allow more turns, or ask for less."
+                    ),
+                )
+            }
+            Some(record) if record.tool_calls.iter().any(has_broken_arguments) => {
+                TaskError::lasting(
+                    "bad_tool_arguments",
+                    format!(
+                        "The model was not done after {limit} turns, as what it hands to tools is no JSON, also where it was told so. Use a model that can call tools, or allow the step no tools."
                     ),
                 )
             }
@@ -458,7 +466,7 @@ impl<'a> Work<'a> {
         quote
     }
 
-    /// One call of the model, its text shown as it comes. With it, how long the first text took.
+    /// One call of the model, its text shown as it comes.
     async fn call(
         &self,
         asked: &Resolved,
@@ -491,7 +499,7 @@ impl<'a> Work<'a> {
             };
             let begins = match &next {
                 Some(Ok(Chunk::Began(generation_id))) => Some(Some(generation_id.clone())),
-                Some(Ok(Chunk::Text(_) | Chunk::Reasoning(_))) => {
+                Some(Ok(Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Calling)) => {
                     (charges && charged.is_none()).then_some(None)
                 }
                 Some(Ok(Chunk::Raw(_) | Chunk::Finished(_)) | Err(_)) | None => None,
@@ -501,15 +509,22 @@ impl<'a> Work<'a> {
                     Charged::begin(self.context, &self.spec.key, asked, turn, generation_id).await;
                 charged = Some(began.map_err(|Over| NoAnswer::Over)?);
             }
+            let is_first = first_token_ms.is_none()
+                && matches!(
+                    next,
+                    Some(Ok(Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Calling))
+                );
+            if is_first {
+                first_token_ms = Some(ms_since(began));
+            }
             match next {
                 Some(Ok(Chunk::Text(piece))) => {
                     text.add(&piece);
-                    if first_token_ms.is_none() {
-                        first_token_ms = Some(ms_since(began));
+                    if is_first {
                         failpoint::reach("first-text");
                     }
                 }
-                Some(Ok(Chunk::Began(_) | Chunk::Reasoning(_))) => {}
+                Some(Ok(Chunk::Began(_) | Chunk::Reasoning(_) | Chunk::Calling)) => {}
                 Some(Ok(Chunk::Raw(said))) => raw = Some(said),
                 Some(Ok(Chunk::Finished(answer))) => {
                     text.show();
@@ -651,6 +666,12 @@ impl<'a> Shown<'a> {
             cut: false,
         });
     }
+}
+
+/// Whether nobody can read what a tool is handed. Nothing at all means no arguments.
+fn has_broken_arguments(call: &domain::run::ToolCall) -> bool {
+    let written = call.arguments.trim();
+    !written.is_empty() && serde_json::from_str::<Value>(written).is_err()
 }
 
 /// `provider:model`.

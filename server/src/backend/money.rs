@@ -2,13 +2,13 @@
 
 use app::{
     api::dto::{
-        Actor, BudgetState, SetBudget, SetRunBudget, UsageBy, UsageOverview, UsageQuery,
+        Actor, BudgetState, SetBudget, SetRunBudget, Split, UsageBy, UsageOverview, UsageQuery,
         UsageRange, UsageRow, UsageSums,
     },
     error::{ApiError, ErrorKind},
 };
 use domain::{
-    budget::{Budget, Period, Scope, day_of},
+    budget::{Amount, Budget, Period, Scope, day_of},
     run::input::{Command, Rejection},
 };
 
@@ -38,7 +38,12 @@ impl Product {
                 ),
             ));
         }
-        let days = self.sums(UsageBy::DayAndModel, from, to).await?;
+        let split = match range.split {
+            Split::Model => UsageBy::DayAndModel,
+            Split::Workflow => UsageBy::DayAndWorkflow,
+            Split::Agent => UsageBy::DayAndAgent,
+        };
+        let days = self.sums(split, from, to).await?;
         let sum = |simulated: bool| {
             let rows = days.iter().filter(|row| row.simulated == simulated);
             rows.fold(UsageSums::default(), |sum, row| sum.plus(row.sums))
@@ -60,6 +65,7 @@ impl Product {
             models: self.sums(UsageBy::Model, from, to).await?,
             workflows: self.sums(UsageBy::Workflow, from, to).await?,
             agents: self.sums(UsageBy::Agent, from, to).await?,
+            split: range.split,
             days,
             budgets,
             now,
@@ -73,7 +79,16 @@ impl Product {
 
     pub(super) async fn read_budgets(&self) -> Result<Vec<BudgetState>, ApiError> {
         let today = day_of(self.clock.now());
-        self.store.budgets(today).await.map_err(broken)
+        let mut states = self.store.budgets(today).await.map_err(broken)?;
+        let gauges = self.gauges.borrow();
+        for state in &mut states {
+            let known = gauges
+                .reserved
+                .iter()
+                .find(|(scope, _)| *scope == state.scope);
+            state.reserved = known.map(|(_, amount)| *amount).unwrap_or_default();
+        }
+        Ok(states)
     }
 
     pub(super) async fn read_budget(&self, scope: Scope) -> Result<BudgetState, ApiError> {
@@ -96,6 +111,7 @@ impl Product {
         let spent = self.store.spent_on(&scope, period, today);
         Ok(BudgetState {
             spent: spent.await.map_err(broken)?,
+            reserved: Amount::default(),
             name: self.named(&scope).await?,
             scope,
             budget: None,

@@ -139,6 +139,7 @@ impl Product {
                 base_url: found.base_url,
                 models: found.models.len() as u64,
                 first_model: found.models.into_iter().next(),
+                needs_key: found.needs_key,
             })
             .collect()
     }

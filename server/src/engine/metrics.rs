@@ -9,6 +9,7 @@ use std::{
 };
 
 use domain::{
+    budget::{Amount, Scope},
     frame::{AgentCounts, Frame, Metrics, Unhealthy},
     time::Timestamp,
     troupe::Troupe,
@@ -44,6 +45,8 @@ pub struct Gauges {
     pub agents: AgentCounts,
     /// Models that are out of order.
     pub unhealthy: Vec<Unhealthy>,
+    /// What is set aside for calls under way, of everything that has a budget.
+    pub reserved: Vec<(Scope, Amount)>,
 }
 
 /// Bytes of text that models streamed since the start, for tokens per second.
@@ -70,6 +73,12 @@ pub fn gauges(troupe: &Troupe) -> Gauges {
         tasks_ready: troupe.ready() as u64,
         agents: troupe.agent_counts(),
         unhealthy: troupe.unhealthy(),
+        reserved: troupe
+            .books()
+            .budgets()
+            .map(|(scope, _)| (scope.clone(), troupe.books().reserved(scope)))
+            .filter(|(_, amount)| *amount != Amount::default())
+            .collect(),
     }
 }
 

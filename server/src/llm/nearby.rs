@@ -1,12 +1,12 @@
 //! Model servers on this machine, found on their usual ports. A port where something else listens is
-//! not offered: only an answer to `/models` that is a list of models counts.
+//! not offered: only an answer to `/models` that is a list of models counts, or the wish for a key.
 
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 
 use super::{
-    Llm, ProviderKind,
+    Llm, LlmError, ProviderKind,
     openai::{OpenAi, Reach, Settings, Timeouts},
 };
 use crate::clock::Clock;
@@ -32,8 +32,10 @@ pub struct Nearby {
     pub product: &'static str,
     /// Where.
     pub base_url: String,
-    /// Its models.
+    /// Its models; none where it wants a key before it tells them.
     pub models: Vec<String>,
+    /// Whether it answers to nobody without a key.
+    pub needs_key: bool,
 }
 
 /// Those of `ports` that answer as model servers do.
@@ -60,12 +62,20 @@ pub async fn look(
         })
         .ok()?;
         let models = tokio::time::timeout(PATIENCE, server.models()).await;
-        let models: Vec<String> = models.ok()?.ok()?.into_iter().map(|m| m.id).collect();
+        let (models, needs_key) = match models.ok()? {
+            Ok(models) => (models.into_iter().map(|model| model.id).collect(), false),
+            // In words of a model server: a web page that wants a login is none.
+            Err(LlmError::BadKey { detail, .. }) if !detail.starts_with("a web page") => {
+                (Vec::new(), true)
+            }
+            Err(_) => return None,
+        };
         Some(Nearby {
             name,
             product,
             base_url,
             models,
+            needs_key,
         })
     });
     join_all(asked).await.into_iter().flatten().collect()

@@ -94,9 +94,13 @@ where
             Stage::Over => return None,
         };
         match reader.next().await {
-            Ok(more @ (Chunk::Began(_) | Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Raw(_))) => {
-                Some((Ok(more), Stage::Reading(reader)))
-            }
+            Ok(
+                more @ (Chunk::Began(_)
+                | Chunk::Text(_)
+                | Chunk::Reasoning(_)
+                | Chunk::Calling
+                | Chunk::Raw(_)),
+            ) => Some((Ok(more), Stage::Reading(reader))),
             Ok(answer @ Chunk::Finished(_)) => Some((Ok(answer), Stage::Over)),
             // Who waited in vain knows what was sent: nothing, or comments.
             Err(error @ LlmError::TimedOut { .. }) => Some((Err(error), Stage::Over)),

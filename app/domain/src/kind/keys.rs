@@ -60,7 +60,7 @@ pub(super) const AGENT_KEYS: &[KeySpec] = &[
     key(
         "models",
         "Fallback models",
-        KeyType::Words,
+        KeyType::Models,
         "Asked in this order when the model brings no answer: provider:model. Empty: the agent's own.",
     ),
     key(

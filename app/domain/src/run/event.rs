@@ -425,7 +425,7 @@ pub struct TurnRecord {
     pub finish_reason: FinishReason,
     /// The provider's name for this call.
     pub generation_id: Option<String>,
-    /// From request to first text, in milliseconds.
+    /// From request to the first of the answer, be it text, thought or the wish for a tool, in milliseconds.
     pub first_token_ms: Option<u64>,
     /// From request to end, in milliseconds.
     pub duration_ms: u64,

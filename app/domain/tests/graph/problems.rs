@@ -550,6 +550,7 @@ fn every_key_of_the_table_is_read() {
         for spec in kind.own_keys().iter().chain(kind.common_keys()) {
             let wrong: Value = match spec.holds {
                 KeyType::Words
+                | KeyType::Models
                 | KeyType::Cases
                 | KeyType::Schema
                 | KeyType::Preferences

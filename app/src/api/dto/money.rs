@@ -23,6 +23,42 @@ pub enum UsageBy {
     Day,
     /// By day and model: what a chart of days is made of.
     DayAndModel,
+    /// By day and workflow.
+    DayAndWorkflow,
+    /// By day and agent.
+    DayAndAgent,
+}
+
+/// What the bars of days are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Of models.
+    #[default]
+    Model,
+    /// Of workflows.
+    Workflow,
+    /// Of agents.
+    Agent,
+}
+
+impl Split {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Split::Model, Split::Workflow, Split::Agent];
+
+    /// As it stands in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Model => "model",
+            Split::Workflow => "workflow",
+            Split::Agent => "agent",
+        }
+    }
+
+    /// Reads what [`Split::name`] wrote.
+    pub fn parse(raw: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|split| split.name() == raw)
+    }
 }
 
 /// Which usage. Days are counted from 1970-01-01 UTC.
@@ -133,7 +169,9 @@ pub struct UsageOverview {
     pub real: UsageSums,
     /// What was only rehearsed.
     pub simulated: UsageSums,
-    /// By day and model, in order of days.
+    /// What the days are made of.
+    pub split: Split,
+    /// By day and that, in order of days.
     pub days: Vec<UsageRow>,
     /// By model, dearest first.
     pub models: Vec<UsageRow>,
@@ -154,6 +192,9 @@ pub struct UsageRange {
     pub from: Option<i64>,
     /// The last day.
     pub to: Option<i64>,
+    /// What the bars of days are made of.
+    #[serde(default)]
+    pub split: Split,
 }
 
 /// A budget, and how much of it is used.
@@ -167,6 +208,8 @@ pub struct BudgetState {
     pub budget: Option<Budget>,
     /// What was spent in its period: in all, where there is none.
     pub spent: Amount,
+    /// What is set aside at this moment for calls that are under way.
+    pub reserved: Amount,
     /// Who set it.
     pub by: Option<String>,
     /// When.

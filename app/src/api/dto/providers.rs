@@ -88,6 +88,8 @@ pub struct FoundServer {
     pub models: u64,
     /// One of them.
     pub first_model: Option<String>,
+    /// Whether it tells its models, and answers, only with a key.
+    pub needs_key: bool,
 }
 
 /// A model on offer.

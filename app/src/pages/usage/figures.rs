@@ -80,8 +80,8 @@ enum Of {
     Tokens,
 }
 
-/// Bars of all days, those without any call included, and what they are made of: the models that took
-/// most, and all others together.
+/// Bars of all days, those without any call included, and what they are made of: the models, workflows or
+/// agents that took most, and all others together.
 fn bars(usage: &UsageOverview) -> (Of, Vec<String>, Vec<Bar>) {
     let any_money = usage.real.cost_usd().is_some_and(|cost| cost.0 > 0);
     let of = if any_money { Of::Money } else { Of::Tokens };
@@ -145,9 +145,12 @@ pub fn Days(usage: Signal<UsageOverview>) -> impl IntoView {
         let (of, series, bars) = bars(&usage.read());
         (of == Of::Money, series, bars)
     });
-    let of = move || match drawn.read().0 {
-        true => "Cost by model. What is simulated or of unknown cost is not in it.",
-        false => "Tokens by model: nothing was charged in these days.",
+    let of = move || {
+        let by = usage.read().split.name();
+        match drawn.read().0 {
+            true => format!("Cost by {by}. What is simulated or of unknown cost is not in it."),
+            false => format!("Tokens by {by}: nothing was charged in these days."),
+        }
     };
     let table = move || {
         drawn.with(|(_, _, bars)| {
@@ -186,7 +189,7 @@ mod tests {
     use domain::time::Timestamp;
 
     use super::*;
-    use crate::api::dto::UsageRow;
+    use crate::api::dto::{Split, UsageRow};
 
     fn row(day: i64, name: &str, simulated: bool, usd: Option<u64>, tokens: u64) -> UsageRow {
         UsageRow {
@@ -214,6 +217,7 @@ mod tests {
             to: 12,
             real: sum(false),
             simulated: sum(true),
+            split: Split::Model,
             models: vec![],
             workflows: vec![],
             agents: vec![],

@@ -30,12 +30,6 @@ pub fn Table(
     usage: Signal<UsageOverview>,
 ) -> impl IntoView {
     let id = format!("usage-by-{by}");
-    let export = move || {
-        usage.with(|usage| {
-            let (from, to) = (written(usage.from), written(usage.to));
-            format!("/api/v1/usage?by={by}&from={from}&to={to}&format=csv")
-        })
-    };
     let lines = move || {
         rows.with(|rows| {
             let by_cost = rows.iter().any(|row| weight(&row.sums, true) > 0);
@@ -53,7 +47,7 @@ pub fn Table(
         <section class="panel" aria-labelledby=id.clone()>
             <header class="panel-head">
                 <h2 id=id.clone()>{title}</h2>
-                <a class="link-quiet" rel="external" download="usage.csv" href=export>"Export as CSV"</a>
+                <Export by usage/>
             </header>
             <Show
                 when=move || !rows.read().is_empty()
@@ -77,6 +71,21 @@ pub fn Table(
         </section>
     }
     .into_any()
+}
+
+/// The way to the same numbers as a file.
+#[component]
+pub fn Export(by: &'static str, usage: Signal<UsageOverview>) -> impl IntoView {
+    let href = move || {
+        usage.with(|usage| {
+            let (from, to) = (written(usage.from), written(usage.to));
+            format!("/api/v1/usage?by={by}&from={from}&to={to}&format=csv")
+        })
+    };
+    let label = format!("Export as CSV, by {by}");
+    view! {
+        <a class="link-quiet" rel="external" download="usage.csv" aria-label=label href=href>"Export as CSV"</a>
+    }
 }
 
 #[component]

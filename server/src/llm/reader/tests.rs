@@ -346,7 +346,7 @@ proptest::proptest! {
             [before @ .., Ok(Chunk::Raw(_))] => before,
             before => before,
         };
-        proptest::prop_assert!(before.iter().all(|item| matches!(item, Ok(Chunk::Text(_) | Chunk::Reasoning(_)))));
+        proptest::prop_assert!(before.iter().all(|item| matches!(item, Ok(Chunk::Text(_) | Chunk::Reasoning(_) | Chunk::Calling))));
     }
 }
 

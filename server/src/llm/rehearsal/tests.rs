@@ -34,6 +34,7 @@ async fn call(provider: &Rehearsal, request: ChatRequest) -> Result<Answer, LlmE
     for chunk in chunks {
         match chunk {
             Chunk::Text(text) => streamed.push_str(&text),
+            Chunk::Calling => {}
             Chunk::Reasoning(_) => panic!("a rehearsal does not think aloud"),
             Chunk::Began(_) => panic!("nobody charges for a rehearsal"),
             Chunk::Raw(_) => panic!("a rehearsal sends nothing"),

@@ -142,6 +142,9 @@ impl Collector {
                 (Some(_) | None, detail) => self.reasoning_details.push(detail),
             }
         }
+        if self.calls.is_empty() && !piece.calls.is_empty() {
+            seen.push(Chunk::Calling);
+        }
         for call in piece.calls {
             let known = if piece.whole {
                 None

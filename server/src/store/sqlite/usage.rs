@@ -317,6 +317,8 @@ pub(super) async fn page(
         UsageBy::Workflow => by_workflow(),
         UsageBy::Day => by_day(),
         UsageBy::DayAndModel => by_day_and_model(),
+        UsageBy::DayAndWorkflow => by_day_and_workflow(),
+        UsageBy::DayAndAgent => by_day_and_agent(),
     };
     let rows = sqlx::query(sql)
         .bind(query.from)
@@ -392,6 +394,22 @@ grouped!(
     "day, provider, model",
     "day, provider, model, simulated"
 );
+grouped!(
+    by_day_and_workflow,
+    "day",
+    "workflow_id",
+    "coalesce((SELECT name FROM workflows WHERE id = workflow_id), 'unknown workflow')",
+    "day, workflow_id",
+    "day, workflow_id, simulated"
+);
+grouped!(
+    by_day_and_agent,
+    "day",
+    "nullif(agent_id, '')",
+    "coalesce((SELECT name FROM agents WHERE id = agent_id), 'unknown agent')",
+    "day, agent_id",
+    "day, agent_id, simulated"
+);
 
 fn read(row: &SqliteRow) -> Result<UsageRow, StoreError> {
     let row = Columns(row);
@@ -445,6 +463,8 @@ pub(super) async fn budgets(
         };
         states.push(BudgetState {
             spent: spent(readers, &scope, period, today).await?,
+            // The kernel alone knows.
+            reserved: Amount::default(),
             scope,
             name: row.get(8)?,
             budget: Some(Budget {

@@ -601,6 +601,7 @@ impl Backend for FakeBackend {
                 usd: MicroUsd(7),
                 tokens: 8,
             },
+            reserved: Amount::default(),
             by: Some(actor.name.clone()),
             at: Some(Timestamp(1_000)),
         });

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     components::{
-        Button, ButtonLook, Field, Glyph, IconButton, models::ModelTerms,
+        Button, ButtonLook, Field, Glyph, IconButton,
+        models::{AnotherModel, ModelTerms},
         preferences::PreferencesField,
     },
     pages::editor::state::Editor,
@@ -61,6 +62,7 @@ pub fn KeyField(
         | KeyType::Integer { .. }
         | KeyType::Number { .. }
         | KeyType::Words
+        | KeyType::Models
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Workflow
@@ -77,12 +79,30 @@ pub fn KeyField(
         };
         view! { <ModelTerms named=Signal::derive(move || named().unwrap_or_default())/> }
     });
+    let more = (spec.holds == KeyType::Models).then(|| {
+        let add = move |model: String| {
+            let mut words = words_of(value.get_untracked().as_ref());
+            if !words.contains(&model) {
+                words.push(model);
+            }
+            put.run(Some(words.into()));
+        };
+        view! { <AnotherModel list="known-models" on_add=add/> }
+    });
     view! {
         <div data-key=spec.name>
             <Field id label=spec.label help=spec.help required=spec.required error=error>{control}</Field>
             {terms}
+            {more}
         </div>
     }
+}
+
+fn words_of(value: Option<&Value>) -> Vec<String> {
+    let words = value.and_then(Value::as_array).into_iter().flatten();
+    words
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn problem_of(editor: Editor, node: &str, key: &str) -> Option<String> {
@@ -142,6 +162,7 @@ pub fn TextField(
         | KeyType::Workflow
         | KeyType::Choice(_)
         | KeyType::Words
+        | KeyType::Models
         | KeyType::Model
         | KeyType::AgentName
         | KeyType::Cases
@@ -163,6 +184,7 @@ pub fn TextField(
             | KeyType::FlagOn
             | KeyType::Choice(_)
             | KeyType::Words
+            | KeyType::Models
             | KeyType::Schema
             | KeyType::Preferences
             | KeyType::Body
@@ -174,7 +196,7 @@ pub fn TextField(
             <input
                 id=id
                 type="text"
-                class:mono=holds == KeyType::Model
+                class:mono=matches!(holds, KeyType::Model | KeyType::Models)
                 aria-describedby=help_id
                 autocomplete="off"
                 inputmode=numeric.then_some("decimal")

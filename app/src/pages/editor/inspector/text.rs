@@ -20,7 +20,7 @@ pub fn shown(holds: KeyType, value: Option<&Value>) -> String {
         return String::new();
     };
     match (holds, value) {
-        (KeyType::Words, Value::Array(words)) => {
+        (KeyType::Words | KeyType::Models, Value::Array(words)) => {
             let words: Vec<String> = words.iter().map(plain).collect();
             words.join(", ")
         }
@@ -75,7 +75,7 @@ pub fn read(holds: KeyType, text: &str) -> Result<Option<Value>, String> {
         }
         KeyType::Flag => Ok((trimmed == "true").then_some(Value::Bool(true))),
         KeyType::FlagOn => Ok((trimmed == "false").then_some(Value::Bool(false))),
-        KeyType::Words => {
+        KeyType::Words | KeyType::Models => {
             let words = trimmed
                 .split(',')
                 .map(str::trim)

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     api,
-    api::dto::{FoundServer, ProviderForm},
+    api::dto::{FoundServer, ProviderForm, WrittenKey},
     components::{Button, ErrorView},
     error::ApiError,
     words,
@@ -57,7 +57,10 @@ fn Server(server: FoundServer, changed: Callback<()>) -> impl IntoView {
         base_url,
         models,
         first_model,
+        needs_key,
     } = server;
+    let key = RwSignal::new(String::new());
+    let key_label = format!("Key of {product}");
     let form = ProviderForm {
         name,
         kind: "compatible".to_owned(),
@@ -67,7 +70,11 @@ fn Server(server: FoundServer, changed: Callback<()>) -> impl IntoView {
         private: true,
     };
     let add = Action::new(move |(): &()| {
-        let form = form.clone();
+        let written = key.get_untracked().trim().to_owned();
+        let form = ProviderForm {
+            key: (!written.is_empty()).then_some(WrittenKey(written)),
+            ..form.clone()
+        };
         async move {
             api::save_provider(None, form).await?;
             changed.run(());
@@ -84,9 +91,18 @@ fn Server(server: FoundServer, changed: Callback<()>) -> impl IntoView {
             <div class="row-main">
                 <strong>{product}</strong>
                 <p class="row-note mono">{base_url}</p>
-                <p class="row-note muted">{words::plural(models, "model", "models")}</p>
+                <p class="row-note muted">
+                    {match needs_key {
+                        true => "asks for a key".to_owned(),
+                        false => words::plural(models, "model", "models"),
+                    }}
+                </p>
                 {move || refused().map(|error| view! { <ErrorView error/> })}
             </div>
+            {needs_key
+                .then(|| {
+                    view! { <input type="password" class="mono" autocomplete="new-password" aria-label=key_label placeholder="key" bind:value=key/> }
+                })}
             <Button busy=add.pending() on_press=move |()| { add.dispatch(()); }>"Add"</Button>
         </li>
     }

@@ -41,7 +41,7 @@ async fn said(body: &[u8], cuts: &[usize]) -> String {
         assert_eq!(end, None, "something behind the end");
         match chunk {
             Ok(Chunk::Text(text)) => shown.push_str(&text),
-            Ok(Chunk::Began(_) | Chunk::Reasoning(_)) => {}
+            Ok(Chunk::Began(_) | Chunk::Reasoning(_) | Chunk::Calling) => {}
             Ok(Chunk::Raw(raw)) => assert!(!raw.contains(KEY), "{raw}"),
             Ok(Chunk::Finished(answer)) => {
                 assert_eq!(answer.text, shown, "what was shown is what is kept");

@@ -45,7 +45,13 @@ async fn sums_are_kept_with_the_events_and_what_is_unknown_stays_unknown() {
     assert_eq!(sums.cost_usd(), Some(MicroUsd(12)));
     assert_eq!(sums.prompt_tokens, Some(30));
     assert_eq!(sums.completion_tokens, None, "nobody said how many");
-    for by in [UsageBy::Agent, UsageBy::Workflow, UsageBy::Day] {
+    for by in [
+        UsageBy::Agent,
+        UsageBy::Workflow,
+        UsageBy::Day,
+        UsageBy::DayAndWorkflow,
+        UsageBy::DayAndAgent,
+    ] {
         let rows = store.usage(&query(by)).await.expect("sums");
         assert_eq!(rows[0].sums, sums, "{by:?}");
     }

@@ -95,6 +95,10 @@ pub struct BudgetShape {
     spent_usd: String,
     /// Tokens of that time.
     spent_tokens: u64,
+    /// What is set aside at this moment for calls that are under way, in dollars.
+    reserved_usd: String,
+    /// The same in tokens.
+    reserved_tokens: u64,
     /// Who set it.
     by: Option<String>,
     /// When.
@@ -213,6 +217,7 @@ impl BudgetShape {
             name,
             budget,
             spent,
+            reserved,
             by,
             at,
         } = state;
@@ -240,6 +245,8 @@ impl BudgetShape {
             },
             spent_usd: spent.usd.to_string(),
             spent_tokens: spent.tokens,
+            reserved_usd: reserved.usd.to_string(),
+            reserved_tokens: reserved.tokens,
             by,
             at: at.map(|at| at.rfc3339()),
         }
