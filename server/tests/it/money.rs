@@ -34,6 +34,8 @@ const BROKEN: &str = "0.0042";
 struct Seller {
     /// Models that were called, in order.
     calls: Arc<Mutex<Vec<String>>>,
+    /// What was sent, in order.
+    bodies: Arc<Mutex<Vec<Value>>>,
     /// How often its books were asked for each call.
     asked: Arc<Mutex<HashMap<String, u32>>>,
 }
@@ -84,6 +86,7 @@ async fn generation(
 
 async fn chat(State(seller): State<Seller>, Json(request): Json<Value>) -> Response {
     let model = request["model"].as_str().unwrap_or_default().to_owned();
+    seller.bodies.lock().expect("not poisoned").push(request);
     let (number, again) = {
         let mut calls = seller.calls.lock().expect("not poisoned");
         let again = calls.contains(&model);
@@ -428,5 +431,161 @@ async fn a_run_is_played_back_without_a_call_and_asks_about_what_changed() {
     let nobody = json!({"replay": {"run": "01a20803-0000-7000-8000-000000000000"}});
     let (status, _) = house.json("POST", &runs, nobody).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn fallbacks_and_wishes_of_a_step_stand_in_what_is_sent() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let mut workflow = two_steps("echo");
+    workflow["nodes"][0]["models"] = json!(["seller:cut", "rehearsal:default", "seller:third"]);
+    workflow["nodes"][0]["provider"] = json!({"sort": "price", "max_price": {"prompt": 2, "completion": 20}, "data_collection": "deny"});
+    let run = start(&house, workflow, json!({})).await;
+    until(&house, &run, |run| run["status"] == "succeeded").await;
+    let bodies = seller.bodies.lock().expect("not poisoned").clone();
+    let [first, second] = bodies.as_slice() else {
+        panic!("{bodies:?}");
+    };
+    // Those of the same provider are its own matter; the one behind another comes after it.
+    assert_eq!(
+        first["models"],
+        json!(["echo", "cut", "third"]),
+        "{first:#}"
+    );
+    assert_eq!(
+        first["provider"],
+        json!({"sort": "price", "max_price": {"prompt": 2, "completion": 20}, "data_collection": "deny"})
+    );
+    for absent in ["models", "provider"] {
+        assert_eq!(second.get(absent), None, "{second:#}");
+    }
+    assert_eq!(
+        (&first["max_tokens"], &first["stream"]),
+        (&json!(1_000), &json!(true))
+    );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn each_kind_of_budget_warns_and_then_stops() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let (status, agent) = house
+        .json(
+            "POST",
+            "/api/v1/agents",
+            json!({"name": "Ada", "capabilities": ["work"]}),
+        )
+        .await;
+    assert!(status.is_success(), "{agent}");
+    let mut workflow = two_steps("echo");
+    for node in 0..2 {
+        workflow["nodes"][node]["agent"] = json!("Ada");
+        // Less than a call costs: the first one passes four fifths of the limit by itself.
+        workflow["nodes"][node]["max_tokens"] = json!(50);
+        workflow["nodes"][node]
+            .as_object_mut()
+            .expect("a step")
+            .remove("capabilities");
+    }
+    let workflow = house.create(workflow).await;
+    let scopes = [
+        json!({"scope": "workflow", "of": workflow}),
+        json!({"scope": "agent", "of": agent["id"]}),
+        json!({"scope": "provider", "of": "seller"}),
+        json!({"scope": "day"}),
+    ];
+    let mut spent = 0.0;
+    for scope in scopes {
+        let mut limit = scope.clone();
+        limit["budget_usd"] = json!(format!("{:.4}", spent + 0.003));
+        limit["on_budget"] = json!("fail");
+        let (status, problem) = house.json("PUT", "/api/v1/budgets", limit).await;
+        assert!(status.is_success(), "{problem}");
+        let path = format!("/api/v1/workflows/{workflow}/runs");
+        let (_, run) = house.json("POST", &path, json!({})).await;
+        let run = format!("/api/v1/runs/{}", run["id"].as_str().unwrap_or_default());
+        let failed = until(&house, &run, |run| run["status"] == "failed").await;
+        assert_eq!(failed["error"]["code"], "budget_exceeded", "{failed:#}");
+        assert_eq!(failed["tasks"][0]["status"], "succeeded");
+        spent += 0.0025;
+        let (_, told) = house
+            .json(
+                "GET",
+                "/api/v1/events?type=budget.*&limit=1000",
+                Value::Null,
+            )
+            .await;
+        let told = told["items"].as_array().expect("a list").clone();
+        for kind in ["budget.warned", "budget.exceeded"] {
+            let of_scope = told
+                .iter()
+                .filter(|event| event["type"] == kind && event["data"]["scope"] == scope["scope"]);
+            assert_eq!(of_scope.count(), 1, "{kind} of {scope}: {told:#?}");
+        }
+        let gone = json!({"scope": scope["scope"], "of": scope["of"]});
+        let (status, problem) = house.json("PUT", "/api/v1/budgets", gone).await;
+        assert!(status.is_success(), "{problem}");
+    }
+    assert_eq!(seller.calls(), 4, "one for each, and none behind a limit");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn usage_is_there_as_a_file_of_commas() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, _) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let run = start(&house, two_steps("echo"), json!({})).await;
+    until(&house, &run, |run| run["status"] == "succeeded").await;
+    for by in ["model", "workflow", "agent", "day"] {
+        let path = format!("/api/v1/usage?by={by}&format=csv");
+        let (status, file) = house.call("GET", &path, String::new()).await;
+        assert_eq!(status, StatusCode::OK);
+        let mut lines = file.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let head = lines.next().expect("a head");
+        let row = lines.next().expect("a row");
+        assert_eq!(head.len(), row.len(), "{file}");
+        let of = |name: &str| {
+            let at = head.iter().position(|known| *known == name);
+            row[at.unwrap_or_else(|| panic!("no {name} in {head:?}"))]
+        };
+        // Each step had an agent of its own, or one had both.
+        let calls: u64 = of("calls").parse().expect("a number");
+        let cost = format!("0.00{}", 25 * calls);
+        assert_eq!(
+            of("cost_usd").trim_end_matches('0'),
+            cost.trim_end_matches('0'),
+            "{file}"
+        );
+        if by == "model" {
+            assert!(row.contains(&"seller:echo"), "{file}");
+        }
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_run_is_played_back_also_where_its_provider_is_gone() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (url, seller) = Seller::open().await;
+    let house = open_with(data.path(), &url).await;
+    let workflow = house.create(two_steps("echo")).await;
+    let runs = format!("/api/v1/workflows/{workflow}/runs");
+    let (_, first) = house.json("POST", &runs, json!({})).await;
+    let path = |run: &Value| format!("/api/v1/runs/{}", run["id"].as_str().unwrap_or_default());
+    until(&house, &path(&first), |run| run["status"] == "succeeded").await;
+    let (status, _) = house
+        .json("DELETE", "/api/v1/providers/seller", Value::Null)
+        .await;
+    assert!(status.is_success());
+    let again = json!({"replay": {"run": first["id"]}});
+    let (_, played) = house.json("POST", &runs, again).await;
+    let done = until(&house, &path(&played), |run| run["status"] == "succeeded").await;
+    assert_eq!(done["output"], "so far so good");
+    assert_eq!(seller.calls(), 2, "nobody was called");
     house.close().await;
 }

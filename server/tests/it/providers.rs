@@ -173,3 +173,48 @@ async fn a_server_that_is_none_is_said_to_be_none() {
     assert!(message.contains("/v1"), "{message}");
     house.close().await;
 }
+
+#[tokio::test]
+async fn servers_nearby_are_found_also_those_that_ask_for_a_key() {
+    let (url, _) = model_server().await;
+    let port = |url: &str| -> u16 {
+        let port = url
+            .rsplit(':')
+            .next()
+            .and_then(|rest| rest.split('/').next());
+        port.and_then(|port| port.parse().ok()).expect("a port")
+    };
+    let open = Router::new().route(
+        "/v1/models",
+        get(|| async { Json(json!({"object": "list", "data": [{"id": "small"}]})) }),
+    );
+    let page = Router::new().route(
+        "/v1/models",
+        get(|| async {
+            (
+                StatusCode::UNAUTHORIZED,
+                axum::response::Html("<html><title>Log in</title></html>"),
+            )
+        }),
+    );
+    let mut ports = vec![port(&url)];
+    for router in [open, page] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        ports.push(listener.local_addr().expect("an address").port());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
+    let asked = [
+        ("locked", "Locked", ports[0]),
+        ("open", "Open", ports[1]),
+        ("page", "Page", ports[2]),
+    ];
+    let clock: Arc<dyn server::clock::Clock> = Arc::new(server::clock::SystemClock);
+    let found = server::llm::nearby::look(&asked, &clock).await;
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| (it.name, it.needs_key, it.models.len()))
+        .collect();
+    assert_eq!(found, [("locked", true, 0), ("open", false, 1)]);
+}

@@ -74,6 +74,25 @@ async fn chat(State(calls): State<Calls>, Json(request): Json<Value>) -> Respons
         "refuses" => says(json!({"refusal": "I cannot help with that."}), "stop"),
         "filtered" => says(json!({"content": "So"}), "content_filter"),
         "no-schema" => says(json!({"content": "Sure, here it is!"}), "stop"),
+        "schema-once" if !again => says(json!({"content": "Sure, here it is!"}), "stop"),
+        "nameless-call" if !again => says(
+            json!({"tool_calls": [{"function": {"name": "note", "arguments": "{\"line\": \"x\"}"}}]}),
+            "stop",
+        ),
+        "never-arguments" => says(
+            json!({"tool_calls": [{"index": 0, "id": "call-1", "type": "function", "function": {"name": "note", "arguments": "{\"line\": "}}]}),
+            "tool_calls",
+        ),
+        "down" => refused(503, json!({"code": 503, "message": "Loading model"})),
+        "later" => {
+            let body = Json(json!({"error": {"code": 429, "message": "slow down"}}));
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                [("retry-after", "300")],
+                body,
+            )
+                .into_response()
+        }
         "no-arguments" if !again => says(
             json!({"tool_calls": [{"index": 0, "id": "call-1", "type": "function", "function": {"name": "note", "arguments": "{\"line\": "}}]}),
             "tool_calls",
@@ -91,11 +110,25 @@ fn says(delta: Value, finish: &str) -> Response {
 
 /// Runs one step with this model to its end.
 async fn run(house: &House, model: &str) -> Value {
+    let path = begin(house, model, json!({})).await;
+    let ended = until(house, &path, |run| {
+        run["status"] == "failed" || run["status"] == "succeeded"
+    })
+    .await;
+    assert!(!ended.to_string().contains(KEY), "{model} shows the key");
+    ended
+}
+
+/// Begins a run of one step with this model and whatever else the step says; where it can be looked at.
+async fn begin(house: &House, model: &str, more: Value) -> String {
     let schema =
         json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]});
-    let step = json!({"id": "ask", "kind": "agent", "capabilities": ["work"], "prompt": "go on", "max_tokens": 1000,
+    let mut step = json!({"id": "ask", "kind": "agent", "capabilities": ["work"], "prompt": "go on", "max_tokens": 1000,
         "model": format!("office:{model}"), "tools": ["note"], "output_schema": schema,
         "retry": {"attempts": 2, "min_wait_ms": 1, "max_wait_ms": 1}});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        step[key] = value.clone();
+    }
     let workflow = json!({"troupe": 1, "name": "One step", "nodes": [step], "edges": []});
     let workflow = house.create(workflow).await;
     let (_, begun) = house
@@ -105,13 +138,7 @@ async fn run(house: &House, model: &str) -> Value {
             json!({}),
         )
         .await;
-    let path = format!("/api/v1/runs/{}", begun["id"].as_str().expect("an id"));
-    let ended = until(house, &path, |run| {
-        run["status"] == "failed" || run["status"] == "succeeded"
-    })
-    .await;
-    assert!(!ended.to_string().contains(KEY), "{model} shows the key");
-    ended
+    format!("/api/v1/runs/{}", begun["id"].as_str().expect("an id"))
 }
 
 async fn house_with_office(data: &std::path::Path) -> (House, Calls) {
@@ -186,6 +213,139 @@ async fn arguments_that_are_no_json_are_told_to_the_model_which_goes_on() {
     assert!(
         told.contains("These arguments cannot be used: not a JSON object"),
         "{told}"
+    );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_in_a_wrong_form_is_corrected_once() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (house, calls) = house_with_office(data.path()).await;
+    let ended = run(&house, "schema-once").await;
+    assert_eq!(ended["output"], json!({"n": 1}), "{ended:#}");
+    let calls = calls.lock().expect("not poisoned").clone();
+    assert_eq!(calls.len(), 2);
+    let asked = calls[1]["messages"].as_array().expect("a conversation");
+    let [.., said, told] = asked.as_slice() else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(
+        (&said["role"], &said["content"], &told["role"]),
+        (
+            &json!("assistant"),
+            &json!("Sure, here it is!"),
+            &json!("user")
+        )
+    );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_was_said_in_the_place_of_a_usable_answer_is_in_the_log() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (house, _) = house_with_office(data.path()).await;
+    for (model, said) in [("filtered", "So"), ("no-schema", "Sure, here it is!")] {
+        let ended = run(&house, model).await;
+        let id = ended["id"].as_str().expect("an id");
+        let path = format!("/api/v1/runs/{id}/events");
+        let (_, events) = house.json("GET", &path, Value::Null).await;
+        let events = events["items"].as_array().expect("a list").clone();
+        let texts = events.iter().filter(|it| it["type"] == "turn.completed");
+        let texts: Vec<_> = texts.map(|it| it["data"]["text"].clone()).collect();
+        assert!(texts.contains(&json!(said)), "{texts:?}");
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_call_without_an_id_gets_one_that_its_answer_names() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (house, calls) = house_with_office(data.path()).await;
+    let ended = run(&house, "nameless-call").await;
+    assert_eq!(ended["status"], "succeeded", "{ended:#}");
+    let calls = calls.lock().expect("not poisoned").clone();
+    let asked = calls[1]["messages"].as_array().expect("a conversation");
+    let [.., said, told] = asked.as_slice() else {
+        panic!("{asked:?}");
+    };
+    let id = &said["tool_calls"][0]["id"];
+    assert!(
+        id.as_str().is_some_and(|id| id.starts_with("call_")),
+        "{said}"
+    );
+    assert_eq!((&told["role"], &told["tool_call_id"]), (&json!("tool"), id));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_model_that_never_writes_json_is_named_as_the_matter() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (house, calls) = house_with_office(data.path()).await;
+    let path = begin(&house, "never-arguments", json!({"max_turns": 3})).await;
+    let ended = until(&house, &path, |run| run["status"] == "failed").await;
+    assert_eq!(ended["error"]["code"], "bad_tool_arguments", "{ended:#}");
+    assert_eq!(calls.lock().expect("not poisoned").len(), 3);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_long_wait_parks_the_step_and_says_until_when() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (house, calls) = house_with_office(data.path()).await;
+    let path = begin(&house, "later", json!({})).await;
+    let parked = until(&house, &path, |run| {
+        run["tasks"][0]["waiting_for"] == "provider"
+    })
+    .await;
+    assert_eq!(parked["status"], "running");
+    let (_, events) = house
+        .json("GET", &format!("{path}/events"), Value::Null)
+        .await;
+    let events = events["items"].as_array().expect("a list").clone();
+    let waits = events.iter().find(|it| it["type"] == "task.waiting");
+    let waits = waits.expect("it is told");
+    assert_eq!(waits["data"]["for"], "provider");
+    let at =
+        |value: &Value| domain::time::Timestamp::parse_rfc3339(value.as_str().unwrap_or_default());
+    let (told, until) = (at(&waits["at"]), waits["data"]["until"].as_i64());
+    let wait_ms = until.zip(told).map(|(until, told)| until - told.0);
+    assert!(
+        wait_ms.is_some_and(|ms| (290_000..=300_000).contains(&ms)),
+        "{waits}"
+    );
+    assert_eq!(calls.lock().expect("not poisoned").len(), 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_down_is_left_alone_and_its_fallback_answers() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (house, calls) = house_with_office(data.path()).await;
+    let more = json!({"models": ["office:good"]});
+    for _ in 0..8 {
+        let path = begin(&house, "down", more.clone()).await;
+        let ended = until(&house, &path, |run| {
+            run["status"] == "failed" || run["status"] == "succeeded"
+        })
+        .await;
+        assert_eq!(ended["output"], json!({"n": 1}), "{ended:#}");
+    }
+    let calls = calls.lock().expect("not poisoned").clone();
+    let of = |model: &str| calls.iter().filter(|call| call["model"] == model).count();
+    assert_eq!((of("down"), of("good")), (5, 8));
+    let (_, events) = house
+        .json("GET", "/api/v1/events?type=provider.unhealthy", Value::Null)
+        .await;
+    let shut = &events["items"][0]["data"];
+    assert_eq!(
+        (&shut["provider"], &shut["model"]),
+        (&json!("office"), &json!("down"))
+    );
+    assert!(
+        shut["reason"]
+            .as_str()
+            .is_some_and(|why| why.contains("Loading model")),
+        "{shut}"
     );
     house.close().await;
 }

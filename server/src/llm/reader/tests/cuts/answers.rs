@@ -105,6 +105,41 @@ fn calls_are_told_apart_by_index_or_else_by_id() {
 }
 
 #[test]
+fn the_reason_for_the_end_may_be_null_or_a_word_of_its_own() {
+    check(
+        &[
+            r#"data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]},"finish_reason":null}]}"#,
+            r#"data: {"choices":[{"delta":{},"finish_reason":null}]}"#,
+            DONE,
+        ],
+        expect!["ToolCalls call a:f({}) by m"],
+    );
+    for (word, call) in [("eos", false), ("end_turn", false), ("tool_call", true)] {
+        let delta = match call {
+            true => r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f"}}]}"#,
+            false => r#"{"content":"x"}"#,
+        };
+        let line = format!(r#"data: {{"choices":[{{"delta":{delta},"finish_reason":"{word}"}}]}}"#);
+        let expected = match word {
+            "eos" => expect!["Other raw eos text x by m"],
+            "end_turn" => expect!["Other raw end_turn text x by m"],
+            _ => expect!["ToolCalls call a:f() by m"],
+        };
+        check(&[&line, DONE], expected);
+    }
+}
+
+#[test]
+fn a_mark_of_the_byte_order_is_no_part_of_an_answer() {
+    let stream = format!("\u{feff}{HELLO}\n\n{STOP}\n\n");
+    check_body(&stream, expect!["Stop text Grüße 🎭 as gen-1 by m"]);
+    check_body(
+        "\u{feff}{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":\"a\"}}]}",
+        expect!["Stop text a by m"],
+    );
+}
+
+#[test]
 fn a_call_that_was_cut_at_the_token_limit_keeps_what_there_is() {
     check(
         &[
