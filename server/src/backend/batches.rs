@@ -6,15 +6,15 @@ use app::{
 };
 use async_trait::async_trait;
 use domain::{
+    budget::Budget,
     id::WorkflowId,
-    money::MicroUsd,
     run::input::{Command, Input, StartRun},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Product, in_time, refused,
-    runs::{bad_input, start_key},
+    runs::{bad_input, start_digest, start_key},
 };
 use crate::{engine::run_input::BadInput, web::Batches};
 
@@ -25,7 +25,7 @@ impl Batches for Product {
         actor: &Actor,
         workflow: WorkflowId,
         inputs: Vec<Value>,
-        budget_usd: Option<MicroUsd>,
+        budget: Budget,
         idempotency_key: Option<String>,
     ) -> Result<Vec<Accepted>, ApiError> {
         let runnable = self.runnable(workflow).await?;
@@ -33,13 +33,15 @@ impl Batches for Product {
         let mut wrong = Vec::new();
         for (at, given) in inputs.into_iter().enumerate() {
             let key = idempotency_key.as_ref().map(|key| format!("{key}/{at}"));
-            let asked = json!({ "input": given, "budget_usd": budget_usd });
+            let asked = start_digest(&given, &budget);
             let place = format!("batch/{workflow}");
             let key = start_key(actor, &place, key.as_deref(), &asked)?;
             match runnable.start(given) {
                 Ok(start) => starts.push((
                     StartRun {
-                        budget_usd,
+                        budget_usd: budget.usd,
+                        budget_tokens: budget.tokens,
+                        on_budget: budget.on_budget,
                         ..start
                     },
                     key,

@@ -7,7 +7,7 @@ use app::{
     error::{ApiError, ErrorKind},
 };
 use domain::{
-    budget::OnBudget,
+    budget::{Budget, OnBudget},
     event::{Event, Fact},
     graph::{ValidGraph, check::check},
     id::{RunId, WorkflowId},
@@ -37,12 +37,13 @@ impl Product {
         actor: &Actor,
         request: StartRun,
     ) -> Result<Accepted, ApiError> {
-        // What an older version asked for has the same digest as long as it is the same.
-        let mut asked = json!({ "input": request.input, "budget_usd": request.budget_usd });
-        if request.budget_tokens.is_some() || request.on_budget != OnBudget::Wait {
-            asked["budget_tokens"] = json!(request.budget_tokens);
-            asked["on_budget"] = json!(request.on_budget);
-        }
+        let budget = Budget {
+            usd: request.budget_usd,
+            tokens: request.budget_tokens,
+            on_budget: request.on_budget,
+            ..Budget::default()
+        };
+        let mut asked = start_digest(&request.input, &budget);
         if let Some(replay) = &request.replay {
             asked["replay"] = json!(replay);
         }
@@ -248,6 +249,17 @@ fn names(events: &[Event]) -> Vec<AgentName> {
         }
     }
     names
+}
+
+/// What a start asks for, as its key is bound to it. What an older version asked for is the same as long as
+/// nothing new is asked.
+pub(super) fn start_digest(input: &Value, budget: &Budget) -> Value {
+    let mut asked = json!({ "input": input, "budget_usd": budget.usd });
+    if budget.tokens.is_some() || budget.on_budget != OnBudget::Wait {
+        asked["budget_tokens"] = json!(budget.tokens);
+        asked["on_budget"] = json!(budget.on_budget);
+    }
+    asked
 }
 
 /// The key of a start: unique for actor and place, bound to what is asked.

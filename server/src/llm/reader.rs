@@ -79,7 +79,7 @@ where
         deadlines,
         patience: Box::pin(sleep_until(deadlines.total)),
         collector: Some(collector),
-        form: Form::Unknown,
+        form: Form::Unknown { mark: 0 },
         sink: Sink {
             seen: VecDeque::new(),
             answers: false,
@@ -151,9 +151,14 @@ struct Sink {
     hints: Hints,
 }
 
+/// What says that UTF-8 follows.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 enum Form {
-    /// Nothing but blanks so far.
-    Unknown,
+    /// Nothing but blanks so far, and so many bytes of the mark that some put before everything.
+    Unknown {
+        mark: usize,
+    },
     Events(Parser),
     Whole(Vec<u8>),
 }
@@ -244,7 +249,13 @@ impl Form {
         sink: &mut Sink,
     ) -> Result<Progress, LlmError> {
         let mut bytes = bytes;
-        if let Form::Unknown = self {
+        if let Form::Unknown { mark } = self {
+            while let (Some(first), Some(wanted)) = (bytes.first(), MARK.get(*mark))
+                && first == wanted
+            {
+                bytes = &bytes[1..];
+                *mark += 1;
+            }
             bytes = bytes.trim_ascii_start();
             match bytes.first() {
                 None => return Ok(Progress::More),
@@ -254,7 +265,7 @@ impl Form {
             }
         }
         match self {
-            Form::Unknown => Ok(Progress::More),
+            Form::Unknown { .. } => Ok(Progress::More),
             Form::Whole(whole) => {
                 whole.extend_from_slice(bytes);
                 if whole.len() > MAX_ANSWER_BYTES {
@@ -273,7 +284,9 @@ impl Form {
     /// The body is at its end. Only an end that makes sense is `Done`.
     fn close(&mut self, collector: &mut Collector, sink: &mut Sink) -> Result<Progress, LlmError> {
         match self {
-            Form::Unknown => Err(collector.cut_off("the connection ended before the first word")),
+            Form::Unknown { .. } => {
+                Err(collector.cut_off("the connection ended before the first word"))
+            }
             Form::Whole(whole) => {
                 // What follows the first value is nobody's: an error that is sent bare may have the end
                 // mark of a stream behind it.

@@ -40,6 +40,18 @@ async fn a_batch_is_accepted_whole_or_not_at_all() {
         let run = house.end(item["id"].as_str().expect("an id")).await;
         assert_eq!(run["output"], n);
     }
+    let limited = json!({ "inputs": [{ "n": 1 }], "budget_tokens": 5, "on_budget": "fail" });
+    let (_, told) = house.post(&path, limited).await;
+    let id = told["items"][0]["id"].as_str().expect("an id");
+    let (_, events) = house
+        .json("GET", &format!("/api/v1/runs/{id}/events"), Value::Null)
+        .await;
+    let queued = &events["items"][0]["data"];
+    assert_eq!(
+        (&queued["budget_tokens"], &queued["on_budget"]),
+        (&json!(5), &json!("fail")),
+        "{queued}"
+    );
     let (status, told) = house
         .post(&path, json!({ "inputs": vec![json!({}); 1_001] }))
         .await;

@@ -624,7 +624,7 @@ impl Batches for FakeBackend {
         _: &Actor,
         workflow: WorkflowId,
         inputs: Vec<Value>,
-        budget_usd: Option<MicroUsd>,
+        budget: Budget,
         idempotency_key: Option<String>,
     ) -> Result<Vec<Accepted>, ApiError> {
         self.works()?;
@@ -633,9 +633,9 @@ impl Batches for FakeBackend {
             starts.push(StartRun {
                 workflow,
                 input,
-                budget_usd,
-                budget_tokens: None,
-                on_budget: domain::budget::OnBudget::Wait,
+                budget_usd: budget.usd,
+                budget_tokens: budget.tokens,
+                on_budget: budget.on_budget,
                 replay: None,
                 idempotency_key: idempotency_key.clone(),
             });

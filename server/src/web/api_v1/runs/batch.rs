@@ -10,7 +10,11 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use domain::{id::WorkflowId, money::MicroUsd};
+use domain::{
+    budget::{Budget, OnBudget},
+    id::WorkflowId,
+    money::MicroUsd,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -36,7 +40,7 @@ pub trait Batches: Send + Sync + 'static {
         actor: &Actor,
         workflow: WorkflowId,
         inputs: Vec<Value>,
-        budget_usd: Option<MicroUsd>,
+        budget: Budget,
         idempotency_key: Option<String>,
     ) -> Result<Vec<Accepted>, ApiError>;
 }
@@ -52,6 +56,13 @@ pub struct BatchRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "0.50")]
     budget_usd: Option<MicroUsd>,
+    /// The same in tokens, read and written together.
+    #[serde(default)]
+    budget_tokens: Option<u64>,
+    /// What becomes of a task whose next call could pass a limit: `wait` or `fail`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "wait")]
+    on_budget: OnBudget,
 }
 
 /// Runs that were accepted and are durable.
@@ -81,7 +92,12 @@ pub async fn start(
     headers: HeaderMap,
     ManyGiven(request): ManyGiven<BatchRequest>,
 ) -> Result<(StatusCode, Json<AcceptedRuns>), Problem> {
-    let BatchRequest { inputs, budget_usd } = request;
+    let BatchRequest {
+        inputs,
+        budget_usd,
+        budget_tokens,
+        on_budget,
+    } = request;
     if inputs.len() > MAX_RUNS {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -93,9 +109,15 @@ pub async fn start(
         ));
     }
     let key = text_header(&headers, "idempotency-key")?;
+    let budget = Budget {
+        usd: budget_usd,
+        tokens: budget_tokens,
+        on_budget,
+        ..Budget::default()
+    };
     let accepted = state
         .batches
-        .start_batch(&actor, workflow, inputs, budget_usd, key)
+        .start_batch(&actor, workflow, inputs, budget, key)
         .await?;
     let items = accepted.into_iter().map(AcceptedRun::from).collect();
     Ok((StatusCode::ACCEPTED, Json(AcceptedRuns { items })))
