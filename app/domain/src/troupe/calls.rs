@@ -119,6 +119,17 @@ impl Troupe {
         Ok(())
     }
 
+    /// The models that one that waits in the middle of its work may ask.
+    pub(super) fn models_of_held(&self, key: &AttemptKey) -> Vec<String> {
+        let live = self.runs.get(&key.run);
+        let found = live.and_then(|live| Some((live, live.find(&key.task)?)));
+        let Some((live, task)) = found else {
+            return Vec::new();
+        };
+        let agent = self.worker(key).map(|agent| &agent.spec);
+        self.models_left(live, key, task, agent)
+    }
+
     /// Whether one that waits in the middle of its work still may call none of these models.
     pub(super) fn stays_at_door(
         &self,

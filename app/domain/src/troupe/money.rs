@@ -278,14 +278,19 @@ impl Troupe {
                 self.held.waiting.push_back((key, asked));
                 continue;
             }
-            if let Some(Wanted { models, quote }) = &asked {
-                if let Some(way) = self.stays_at_door(&key, models, now) {
-                    self.held.waiting.push_back((key, asked));
-                    if let Way::Shut(until) = way {
-                        self.look_at(Some(until), step);
-                    }
-                    continue;
+            let models = match &asked {
+                Some(wanted) => wanted.models.clone(),
+                // It waited when the server stopped.
+                None => self.models_of_held(&key),
+            };
+            if let Some(way) = self.stays_at_door(&key, &models, now) {
+                self.held.waiting.push_back((key, asked));
+                if let Way::Shut(until) = way {
+                    self.look_at(Some(until), step);
                 }
+                continue;
+            }
+            if let Some(Wanted { models, quote }) = &asked {
                 let scopes = self.scopes_of(&key, &models[0]);
                 let call = (key.run, key.task.clone());
                 match self.ledger.weigh(&call, &scopes, *quote, day_of(now)) {

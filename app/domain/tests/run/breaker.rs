@@ -474,3 +474,30 @@ fn an_attempt_whose_own_model_may_be_tried_again_does_not_wait_for_another() {
     assert!(matches!(told, Err(Rejection::ModelShut(_))), "{told:?}");
     assert!(waits_until(&stage).is_none());
 }
+
+#[test]
+fn what_waits_for_its_model_goes_on_after_a_restart_and_not_before_its_time() {
+    let mut stage = Stage::new("a\na calls acme:m", "");
+    let key = at_work(&mut stage);
+    shut(&mut stage, "acme:m");
+    let until = stage.now.plus_ms(UNHEALTHY_MS);
+    let refused = stage.take(asks(&key, 1, "acme:m", &[]));
+    assert!(
+        matches!(refused, Err(Rejection::CallRefused(_))),
+        "{refused:?}"
+    );
+    stage.restart();
+    assert!(stage.started.is_empty(), "{}", stage.tree());
+    while stage.started.is_empty() {
+        stage.play_timers();
+    }
+    assert!(stage.now >= until, "it went on at {:?}", stage.now);
+    let again = stage.started.pop().expect("it goes on").key;
+    assert_eq!(again, key, "in the same attempt");
+    stage
+        .take(asks(&again, 1, "acme:m", &[]))
+        .expect("it may probe");
+    stage.take(answers(&again, 1)).expect("it goes on");
+    assert_eq!(told(&stage, "recovered"), 1);
+    stage.assert_sound();
+}

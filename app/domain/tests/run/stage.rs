@@ -504,6 +504,11 @@ impl Stage {
                 }
             }
         }
+        for event in &self.log {
+            if let Fact::System(event) = &event.fact {
+                troupe.recall(event);
+            }
+        }
         agents.retain(|_, agent| agent.state.phase().name() != "terminated");
         for agent in agents.values() {
             troupe.adopt_agent(agent.clone());

@@ -10,7 +10,7 @@ use crate::{
     words,
 };
 
-/// Looks for servers when asked, and offers what it found.
+/// Looks for servers once the page is there, and again when asked, and offers what it found.
 #[component]
 pub fn Found(
     /// Called when one was added.
@@ -19,9 +19,21 @@ pub fn Found(
     children: Children,
 ) -> impl IntoView {
     let look = Action::new(|(): &()| async { api::find_servers().await });
+    Effect::new(move |_| {
+        look.dispatch(());
+    });
+    let asked = RwSignal::new(false);
+    // One that was added is not offered any more.
+    let added = Callback::new(move |()| {
+        changed.run(());
+        look.dispatch(());
+    });
     let found = move || {
         match look.value().get() {
         None => ().into_any(),
+        // Nobody asked, so nobody is told of nothing.
+        Some(Err(_)) if !asked.get() => ().into_any(),
+        Some(Ok(servers)) if servers.is_empty() && !asked.get() => ().into_any(),
         Some(Err(error)) => view! { <ErrorView error/> }.into_any(),
         Some(Ok(servers)) if servers.is_empty() => view! {
             <p class="panel-text muted" role="status">
@@ -31,7 +43,7 @@ pub fn Found(
         .into_any(),
         Some(Ok(servers)) => view! {
             <ul class="rows">
-                {servers.into_iter().map(|server| view! { <Server server changed/> }).collect_view()}
+                {servers.into_iter().map(|server| view! { <Server server changed=added/> }).collect_view()}
             </ul>
         }
         .into_any(),
@@ -39,7 +51,13 @@ pub fn Found(
     };
     view! {
         <div class="panel-text form-actions">
-            <Button busy=look.pending() on_press=move |()| { look.dispatch(()); }>
+            <Button
+                busy=Signal::derive(move || asked.get() && look.pending().get())
+                on_press=move |()| {
+                    asked.set(true);
+                    look.dispatch(());
+                }
+            >
                 "Look for model servers on this machine"
             </Button>
             {children()}
