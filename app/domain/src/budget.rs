@@ -148,6 +148,15 @@ impl Amount {
         }
     }
 
+    /// Of each the larger.
+    #[must_use]
+    pub fn larger(self, other: Self) -> Self {
+        Self {
+            usd: self.usd.max(other.usd),
+            tokens: self.tokens.max(other.tokens),
+        }
+    }
+
     /// What is left; nothing where `less` is more.
     pub fn minus(self, less: Self) -> Self {
         Self {

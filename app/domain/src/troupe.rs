@@ -5,6 +5,7 @@
 mod agents;
 mod calls;
 mod doors;
+mod held;
 mod load;
 mod mail;
 mod money;
@@ -15,7 +16,7 @@ mod runs;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use self::{doors::Doors, load::Load, money::Held};
+use self::{doors::Doors, held::Held, load::Load};
 use crate::{
     agent::{Agent, AgentEvent, Phase},
     budget::{Ledger, Scope},
@@ -89,7 +90,7 @@ pub struct Troupe {
     doors: Doors,
     /// What is spent and reserved.
     ledger: Ledger,
-    /// Attempts that wait for room in a budget.
+    /// Attempts that wait in the middle of their work.
     held: Held,
     /// Runs that have ready tasks, in the order in which they are served.
     turn: VecDeque<RunId>,

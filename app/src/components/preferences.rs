@@ -13,7 +13,7 @@ const SORT: [(&str, &str); 5] = [
 ];
 const COLLECTION: [(&str, &str); 3] = [
     ("", "as the account says"),
-    ("deny", "never: only servers that keep nothing"),
+    ("deny", "never, only servers that keep nothing"),
     ("allow", "allowed"),
 ];
 
@@ -170,7 +170,7 @@ mod tests {
             preference_words(&set),
             [
                 "servers: cheapest first",
-                "what is sent may be kept: never: only servers that keep nothing",
+                "what is sent may be kept: never, only servers that keep nothing",
                 "at most $1.5 per million read",
                 "at most $2 per image",
                 "zdr: true",

@@ -163,7 +163,11 @@ impl Ledger {
         let Some(open) = self.open.remove(call) else {
             return;
         };
-        self.freed = true;
+        // Where nothing is limited, nobody waits for it.
+        self.freed |= open
+            .scopes
+            .iter()
+            .any(|scope| self.budgets.contains_key(scope));
         for scope in &open.scopes {
             if let Some(account) = self.accounts.get_mut(scope) {
                 account.reserved = account.reserved.minus(open.amount);

@@ -68,7 +68,7 @@ impl Troupe {
     /// A call is over, or will not be made: others may have waited for that.
     pub(super) fn leave_door(&mut self, key: &AttemptKey) {
         self.doors.left(key);
-        self.look_at_held();
+        self.look_at_doors();
         self.stirred = true;
     }
 
@@ -84,20 +84,20 @@ impl Troupe {
             return Ok(());
         }
         self.note_name(&asked.key, &asked.model);
-        let until = match self.doors.knock(&asked.model, &asked.key, now) {
-            Way::Free => return Ok(()),
-            Way::Full => None,
-            Way::Shut(until) => Some(until),
-        };
+        if self.doors.knock(&asked.model, &asked.key, now) == Way::Free {
+            return Ok(());
+        }
         let live = self.runs.get(&asked.key.run);
         // One that failed in this turn and may be tried again has its next try for that.
         let tried = live.and_then(|live| live.failed_in_turn(&asked.key).last());
         let retries = tried.is_some_and(|failure| failure.error.retryable);
-        let other_is_free =
-            !asked.others.is_empty() && self.doors.way_of(&asked.others, now) == Way::Free;
-        if retries || other_is_free {
-            return Err(Rejection::ModelShut(asked.model.clone()));
-        }
+        let models: Vec<String> = asked.models().cloned().collect();
+        let until = match self.doors.way_of(&models, now) {
+            _ if retries => return Err(Rejection::ModelShut(asked.model.clone())),
+            Way::Free => return Err(Rejection::ModelShut(asked.model.clone())),
+            Way::Full => None,
+            Way::Shut(until) => Some(until),
+        };
         self.wait_at_door(asked, until, now, step)?;
         let words = format!("{} may not be called now: the call waits", asked.model);
         Err(Rejection::CallRefused(words))
@@ -114,7 +114,7 @@ impl Troupe {
         self.with_run(key.run, now, step, |live, pen| {
             live.hold_at_door(pen, key, until)
         })?;
-        self.lay_down(asked);
+        self.put_off_at_door(asked);
         self.look_at(until, step);
         Ok(())
     }
@@ -128,18 +128,6 @@ impl Troupe {
         };
         let agent = self.worker(key).map(|agent| &agent.spec);
         self.models_left(live, key, task, agent)
-    }
-
-    /// Whether one that waits in the middle of its work still may call none of these models.
-    pub(super) fn stays_at_door(
-        &self,
-        key: &AttemptKey,
-        models: &[String],
-        now: Timestamp,
-    ) -> Option<Way> {
-        let live = self.runs.get(&key.run);
-        live.filter(|live| live.waits_at_door(key))?;
-        Some(self.doors.way_of(models, now)).filter(|way| *way != Way::Free)
     }
 
     fn tell(&mut self, event: Option<SystemEvent>, now: Timestamp, step: &mut Step) {

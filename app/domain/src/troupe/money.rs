@@ -1,12 +1,9 @@
 //! Budgets over all runs: each call is weighed before it is made, and what is recorded is entered in
 //! the books. The books are a fold over events; whoever feeds them the same events has the same books.
 
-use std::collections::VecDeque;
-
 use super::{Step, Troupe};
 use crate::{
     agent::{AgentEvent, Phase},
-    breaker::Way,
     budget::{
         Amount, Budget, Crossed, Notice, OnBudget, Period, Quote, Scope, Verdict, begin_of, day_of,
         ledger::Call,
@@ -16,7 +13,7 @@ use crate::{
     run::{
         AttemptKey, Run, RunEvent, Task, TaskEvent,
         decide::{Done, LiveRun, Pen, provider, refused, without_price},
-        input::{Action, CallPriced, GivenAnswer, Rejection, Timer},
+        input::{CallPriced, GivenAnswer, Rejection},
     },
     time::Timestamp,
 };
@@ -33,23 +30,11 @@ pub(super) struct Asked {
     pub prompt: String,
 }
 
-/// Attempts that wait in the middle of their work, in the order in which they asked; with what they asked for, where
-/// they asked since the server started.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    waiting: VecDeque<(AttemptKey, Option<Wanted>)>,
-    look: bool,
-    /// The next moment at which they are looked at.
-    next_look: Option<Timestamp>,
-}
-
-/// A call that is put off.
-#[derive(Debug)]
-pub(super) struct Wanted {
+impl Asked {
     /// The model that it asks first, and those in its place.
-    models: Vec<String>,
-    /// What the first can cost at most.
-    quote: Quote,
+    pub fn models(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.model).chain(&self.others)
+    }
 }
 
 impl Troupe {
@@ -181,44 +166,14 @@ impl Troupe {
         self.with_run(key.run, now, step, |live, pen| {
             live.hold(pen, key, notice, until)
         })?;
-        self.lay_down(&asked);
+        self.put_off_for_room(&asked);
         self.look_at(until, step);
         Ok(())
     }
 
-    /// A call is put off: nothing is set aside for it, and it keeps nobody else from the model.
-    pub(super) fn lay_down(&mut self, asked: &Asked) {
-        let Asked {
-            key, model, others, ..
-        } = asked;
-        self.take_promise_back(key, model);
-        self.leave_door(key);
-        let wanted = Wanted {
-            models: std::iter::once(model).chain(others).cloned().collect(),
-            quote: asked.quote,
-        };
-        self.wait_for_room(key.clone(), Some(wanted));
-    }
-
-    /// Looks at those that wait when the moment has come; one timer is enough for all of them.
-    pub(super) fn look_at(&mut self, at: Option<Timestamp>, step: &mut Step) {
-        let earlier = |at: &Timestamp| self.held.next_look.is_none_or(|next| *at < next);
-        if let Some(at) = at.filter(earlier) {
-            self.held.next_look = Some(at);
-            let timer = Timer::LookAtHeld;
-            step.actions.push(Action::SetTimer { at, timer });
-        }
-    }
-
-    /// The moment came to look at those that wait.
-    pub(super) fn time_to_look(&mut self, now: Timestamp) {
-        self.held.next_look = self.held.next_look.filter(|next| *next > now);
-        self.look_at_held();
-    }
-
     /// What was promised to an attempt that is held once more is free again, but for the share of a
     /// call that a crash cut: that one may have been made.
-    fn take_promise_back(&mut self, key: &AttemptKey, model: &str) {
+    pub(super) fn take_promise_back(&mut self, key: &AttemptKey, model: &str) {
         let call = (key.run, key.task.clone());
         let live = self.runs.get(&key.run);
         match live.and_then(|live| live.cut_share(&key.task)) {
@@ -228,12 +183,6 @@ impl Troupe {
             }
             None => self.ledger.release(&call),
         }
-    }
-
-    /// Lets an attempt wait until its call may be made.
-    pub(super) fn wait_for_room(&mut self, key: AttemptKey, asked: Option<Wanted>) {
-        self.held.look |= asked.is_none();
-        self.held.waiting.push_back((key, asked));
     }
 
     /// A person said what becomes of a prompt that changed: where the task goes on, it does so with those
@@ -249,66 +198,8 @@ impl Troupe {
             attempt: open.number,
         });
         if let Some(key) = key.filter(|key| live.told_to_go_on(key)) {
-            self.wait_for_room(key, None);
+            self.go_on_in_turn(key);
         }
-    }
-
-    /// Something changed that may let held calls go on.
-    pub(super) fn look_at_held(&mut self) {
-        self.held.look = true;
-    }
-
-    /// Lets those go on whose calls may be made by now. What a call wants is set aside at once, and who goes
-    /// on is let in at its model's door, so that of many only as many go on as have room.
-    pub(super) fn let_held_go_on(
-        &mut self,
-        now: Timestamp,
-        step: &mut Step,
-    ) -> Result<(), Rejection> {
-        let freed = self.ledger.take_freed();
-        if !(freed | std::mem::take(&mut self.held.look)) || self.held.waiting.is_empty() {
-            return Ok(());
-        }
-        for (key, asked) in std::mem::take(&mut self.held.waiting) {
-            let live = self.runs.get(&key.run);
-            let Some(live) = live.filter(|live| live.told_to_go_on(&key)) else {
-                continue;
-            };
-            if live.run.is_paused() || live.run.state.is_final() {
-                self.held.waiting.push_back((key, asked));
-                continue;
-            }
-            let models = match &asked {
-                Some(wanted) => wanted.models.clone(),
-                // It waited when the server stopped.
-                None => self.models_of_held(&key),
-            };
-            if let Some(way) = self.stays_at_door(&key, &models, now) {
-                self.held.waiting.push_back((key, asked));
-                if let Way::Shut(until) = way {
-                    self.look_at(Some(until), step);
-                }
-                continue;
-            }
-            if let Some(Wanted { models, quote }) = &asked {
-                let scopes = self.scopes_of(&key, &models[0]);
-                let call = (key.run, key.task.clone());
-                match self.ledger.weigh(&call, &scopes, *quote, day_of(now)) {
-                    Verdict::Fits(amount) => self.ledger.reserve(call, scopes, amount),
-                    // Who was too much before goes on only to be told that its price is unknown now.
-                    Verdict::NoPrice(_) => {}
-                    Verdict::Later | Verdict::Exceeds(_) => {
-                        self.held.waiting.push_back((key, asked));
-                        continue;
-                    }
-                }
-            }
-            let agent = self.worker(&key).map(|agent| agent.id);
-            let Some(agent) = agent else { continue };
-            self.with_run(key.run, now, step, |live, pen| live.go_on_held(pen, &key))?;
-            self.start_attempt(&key, agent, now, step);
-        }
-        Ok(())
     }
 
     // -- the books --------------------------------------------------------------------------------
@@ -490,7 +381,7 @@ impl Troupe {
 
     // -- who pays ---------------------------------------------------------------------------------
 
-    fn scopes_of(&self, key: &AttemptKey, model: &str) -> Vec<Scope> {
+    pub(super) fn scopes_of(&self, key: &AttemptKey, model: &str) -> Vec<Scope> {
         let live = self.runs.get(&key.run);
         let agent = live.and_then(|live| {
             let task = live.run.tasks.get(&key.task)?;

@@ -58,7 +58,7 @@ impl Troupe {
             if self.worker(&key).is_none() {
                 self.lose_attempt(key, agent_lost(), now, step)?;
             } else if told {
-                self.wait_for_room(key, None);
+                self.go_on_in_turn(key);
             }
         }
         Ok(())

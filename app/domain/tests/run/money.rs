@@ -808,13 +808,6 @@ fn both(micros: u64) -> Budget {
     }
 }
 
-fn larger(one: Amount, other: Amount) -> Amount {
-    Amount {
-        usd: one.usd.max(other.usd),
-        tokens: one.tokens.max(other.tokens),
-    }
-}
-
 impl Play {
     fn new(graph: &str, limits: Limits, [run, day, provider, workflow]: [u64; 4]) -> Self {
         let mut stage = Stage::new(graph, "workflow other: x; y; x > y").under(limits);
@@ -866,7 +859,7 @@ impl Play {
                     tokens: tokens.0.unwrap_or_default() + tokens.1.unwrap_or_default(),
                 };
                 self.slack = self.slack.plus(took.minus(reserved));
-                self.most_slack = larger(self.most_slack, self.slack);
+                self.most_slack = self.most_slack.larger(self.slack);
                 bring_with(stage, &spec, cost, tokens);
             }
             Move::Cut(at) if !self.calls.is_empty() => {
