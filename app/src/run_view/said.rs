@@ -321,7 +321,7 @@ mod tests {
             waits for you | Waits for a person's answer.
             waits for you, 1 min 00 s left | Waits for a person's answer, for 1 min 00 s more at most.
             waits for its run | Waits for the end of its child run.
-            again in 30 s | The provider may not be called now. Goes on in 30 s, and loses none of its tries.
+            again in 30 s | The provider may not be called now. Goes on in 30 s.
             again in 2 s | Next try in 2 s.
             2 s left | Goes on in 2 s.
             goes on | Goes on at any moment."]]

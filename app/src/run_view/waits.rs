@@ -21,9 +21,7 @@ pub fn sentence(task: &Task, reason: Waiting, until: Option<Timestamp>, now: Tim
                 .to_owned()
         }
         (Waiting::Provider, Some(left)) => {
-            format!(
-                "The provider may not be called now. Goes on in {left}, and loses none of its tries."
-            )
+            format!("The provider may not be called now. Goes on in {left}.")
         }
         (Waiting::Approval, Some(left)) => {
             format!("Waits for a person's answer, for {left} more at most.")

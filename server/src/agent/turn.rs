@@ -400,7 +400,8 @@ impl<'a> Work<'a> {
     /// this turn is the end of the attempt.
     fn pass_over(&mut self, failures: &[TurnFailure]) -> Result<(), End> {
         self.models.pop_front();
-        match failures.last() {
+        let own = failures.iter().rfind(|failure| !failure.is_cut());
+        match own {
             Some(last) if self.models.is_empty() => Err(End::Failed(last.error.clone())),
             Some(_) | None => {
                 self.switched += u32::from(!self.models.is_empty());
