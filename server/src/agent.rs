@@ -65,8 +65,10 @@ pub struct Over;
 pub enum NoCall {
     /// Nobody wants the attempt any more, or it is taken up again later.
     Over,
-    /// Its model may not be called now: the next one is asked, else the attempt ends as its last call did.
+    /// Its model may not be called now, and another one may.
     Shut,
+    /// No other model may be called now: the attempt ends as the call before did.
+    NoOther,
 }
 
 /// Why a message was not sent.

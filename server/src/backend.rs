@@ -155,6 +155,7 @@ fn rejected(rejection: &Rejection) -> ApiError {
         | Rejection::TooManyAgents(_)
         | Rejection::CallRefused(_)
         | Rejection::ModelShut(_)
+        | Rejection::NoOther(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)
         | Rejection::NothingToRetry

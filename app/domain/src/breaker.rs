@@ -1,7 +1,7 @@
 //! Whether a model may be called now. A [`Breaker`] watches one model of one provider: five failures
 //! in a row that are the provider's fault shut it for a minute, then one call probes. A [`Gate`]
-//! watches one key: when the provider asks to slow down, nobody calls until its time is over, and
-//! then few at first. Time is passed in; refused here: clocks, and judging what an error means.
+//! watches one key, or one model of it: when the provider asks to slow down, nobody calls until its time is
+//! over, and then few at first. Time is passed in; refused here: clocks, and judging what an error means.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +28,10 @@ const GATE_MS: u64 = 1_000;
 pub enum Trouble {
     /// The provider failed: no connection, 5xx, silence, an answer that is none.
     Theirs,
-    /// The provider works and asks to come back later.
+    /// The provider works and asks to come back later, whatever is asked of it.
     Busy,
+    /// The provider works, and asks to come back later for this model.
+    Crowded,
     /// The request was wrong, or not allowed: the provider works.
     Ours,
 }
@@ -204,7 +206,7 @@ impl Breaker {
     }
 }
 
-/// One key of one provider.
+/// One key of one provider, or one model that many want.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Gate {
     /// Everybody goes through.

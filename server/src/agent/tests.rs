@@ -1,6 +1,9 @@
 pub(super) mod stage;
 
-use domain::run::input::AttemptSpec;
+use domain::{
+    run::{TaskError, Turn, TurnFailure, input::AttemptSpec},
+    time::Timestamp,
+};
 use expect_test::{Expect, expect};
 use serde_json::json;
 
@@ -205,6 +208,7 @@ async fn errors_of_the_provider_are_those_of_the_task() {
         provider: "acme".into(),
         detail: "slow".into(),
         retry_after_ms: Some(7),
+        of_model: false,
     };
     let stage = Stage::new([Script::Breaks("half an ".into(), broken)]);
     check(
@@ -254,6 +258,78 @@ async fn another_model_is_asked_in_the_place_of_one_that_fails() {
         .map(|asked| asked.idempotency_key)
         .collect();
     assert_ne!(keys[0], keys[1], "another model is another call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_may_not_be_called_is_passed_over_and_asked_for_again_with_the_next_turn() {
+    let stage = Stage::with(
+        [
+            Script::Says(calls(&[("a", "note", r#"{"line":"tea"}"#)])),
+            Script::Says(says("Done.")),
+        ],
+        Notebook {
+            shut: vec!["scripted:one"],
+            ..Notebook::default()
+        },
+    );
+    let chain = AttemptSpec {
+        model: Some("scripted:one".into()),
+        models: vec!["scripted:two".into()],
+        ..with_notes()
+    };
+    let lines = stage.run(chain).await;
+    assert!(lines.ends_with("succeeded: \"Done.\""), "{lines}");
+    let asked = stage.llm.asked();
+    let made: Vec<(&str, bool)> = asked
+        .iter()
+        .map(|asked| (asked.model.as_str(), asked.idempotency_key.ends_with(":1")))
+        .collect();
+    assert_eq!(
+        made,
+        [("two", true), ("two", true)],
+        "named as the second of its step"
+    );
+    assert_eq!(lines.matches("started: scripted:two").count(), 2, "{lines}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_in_a_turn_before_it_was_cut_is_not_asked_again_in_it() {
+    let failed = |model: &str| TurnFailure {
+        model: model.to_owned(),
+        trouble: domain::breaker::Trouble::Theirs,
+        error: TaskError::passing("provider_failed", "acme failed."),
+        raw: None,
+        began: false,
+        generation_id: None,
+        assumed_usd: None,
+        assumed_tokens: None,
+    };
+    let cut = Turn {
+        number: 1,
+        model: "scripted:two".into(),
+        simulated: false,
+        reserved: None,
+        started_at: Timestamp(0),
+        began: None,
+        done: None,
+        tools: Vec::new(),
+        messages: Vec::new(),
+        failures: vec![
+            failed("scripted:one"),
+            TurnFailure::cut("scripted:two".into(), None),
+        ],
+        late: Vec::new(),
+        unpriced: Vec::new(),
+    };
+    let stage = Stage::new([Script::Says(says("Done."))]);
+    let chain = AttemptSpec {
+        model: Some("scripted:one".into()),
+        models: vec!["scripted:two".into()],
+        turns: vec![cut],
+        ..spec()
+    };
+    let lines = stage.run(chain).await;
+    assert!(lines.starts_with("turn 1 started: scripted:two"), "{lines}");
 }
 
 #[tokio::test(start_paused = true)]

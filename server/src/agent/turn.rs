@@ -107,16 +107,46 @@ pub async fn attempt(spec: AttemptSpec, context: AttemptContext) {
     }
 }
 
+/// A model that may be asked.
+#[derive(Clone)]
+struct Choice {
+    /// Where it stands among those that the step names, from 0.
+    place: usize,
+    model: Resolved,
+}
+
+/// A call that is about to be made.
+struct Call {
+    /// Which model is asked.
+    choice: Choice,
+    /// Models of the same provider that may be asked in its place.
+    next: Vec<String>,
+}
+
+impl Call {
+    /// The one at the head of the line.
+    fn of(line: &VecDeque<Choice>) -> Option<Self> {
+        let choice = line.front()?.clone();
+        let provider = &choice.model.provider;
+        let same = line.iter().skip(1).map(|choice| &choice.model);
+        let same = same.filter(|model| model.provider == *provider);
+        let next = same.map(|model| model.model.clone()).collect();
+        Some(Self { choice, next })
+    }
+
+    fn asked(&self) -> &Resolved {
+        &self.choice.model
+    }
+}
+
 /// An attempt under way.
 pub(super) struct Work<'a> {
     pub(super) spec: &'a AttemptSpec,
     pub(super) context: &'a AttemptContext,
-    /// The model that is asked, and those that are asked in turn when it brings no answer.
-    models: VecDeque<Resolved>,
+    /// The models that may be asked. One that brought no answer goes behind the others.
+    models: Vec<Choice>,
     /// Why there is none, for a run that is played back: it may do without.
     unknown: Option<TaskError>,
-    /// How often another one was asked.
-    switched: u32,
     tools: Vec<Arc<dyn Tool>>,
     form: Form,
     /// Finished turns, of before a crash and of now.
@@ -132,10 +162,10 @@ impl<'a> Work<'a> {
             .unwrap_or_default();
         // A name that leads nowhere is passed over, as long as another one leads somewhere.
         let names = [&name].into_iter().chain(&spec.models);
-        let (mut models, mut unknown) = (VecDeque::new(), None);
-        for name in names {
+        let (mut models, mut unknown) = (Vec::new(), None);
+        for (place, name) in names.enumerate() {
             match context.providers.resolve(name) {
-                Ok(model) => models.push_back(model),
+                Ok(model) => models.push(Choice { place, model }),
                 Err(error) => {
                     let error = TaskError::lasting(error.code(), error.to_string());
                     unknown = unknown.or(Some(error));
@@ -151,19 +181,13 @@ impl<'a> Work<'a> {
             .map_err(|error| TaskError::lasting("unknown_tool", error.to_string()))?;
         let form = Form::of(spec.output_schema.as_ref())
             .map_err(|error| TaskError::lasting("bad_output_schema", error.to_string()))?;
-        let (turns, cut): (Vec<Turn>, Vec<Turn>) = spec
-            .turns
-            .iter()
-            .cloned()
-            .partition(|turn| turn.done.is_some());
-        let failed = cut.iter().flat_map(|turn| &turn.failures);
-        let switched = failed.filter(|failure| !failure.is_cut()).count();
+        let done = spec.turns.iter().filter(|turn| turn.done.is_some());
+        let turns = done.cloned().collect();
         Ok(Self {
             spec,
             context,
             models,
             unknown,
-            switched: u32::try_from(switched).unwrap_or(u32::MAX),
             tools,
             form,
             turns,
@@ -273,29 +297,37 @@ impl<'a> Work<'a> {
         // What a call that was cut had been handed is handed out again with it.
         let cut = self.spec.turns.iter().find(|turn| turn.number == number);
         let mut messages = cut.map(|turn| turn.messages.clone()).unwrap_or_default();
-        let mut failures = cut.map(|turn| turn.failures.clone()).unwrap_or_default();
+        // What was cut from outside says nothing of its model.
+        let failed = cut.into_iter().flat_map(|turn| &turn.failures);
+        let mut failures: Vec<TurnFailure> = failed
+            .filter(|failure| !failure.is_cut())
+            .cloned()
+            .collect();
+        let mut line = self.line(&failures);
         let prompt = self.fingerprint();
         let (asked, answer, first_token_ms, began, charged) = loop {
-            let asked = self.model()?;
+            let call = Call::of(&line).ok_or_else(|| self.nobody_to_ask(&failures))?;
+            let asked = call.asked().clone();
             let started = Outcome::TurnStarted {
                 key: key.clone(),
                 turn: number,
                 model: name_of(&asked),
-                others: self.models.iter().skip(1).map(name_of).collect(),
+                others: line.iter().skip(1).map(|it| name_of(&it.model)).collect(),
                 simulated: asked.llm.about().simulated,
-                quote: self.quote(&asked, &messages).await,
+                quote: self.quote(&call, &messages).await,
                 prompt: prompt.clone(),
             };
             match self.context.desk.ask(started).await {
                 Ok(handed) => messages.extend(handed),
                 Err(NoCall::Over) => return Err(End::Over),
                 Err(NoCall::Shut) => {
-                    self.pass_over(&failures)?;
+                    line.rotate_left(1);
                     continue;
                 }
+                Err(NoCall::NoOther) => return Err(self.nobody_to_ask(&failures)),
             }
             let began = Instant::now();
-            match self.call(&asked, number, began, &messages).await {
+            match self.call(&call, number, began, &messages).await {
                 Ok(Answered {
                     answer,
                     first_token_ms,
@@ -325,10 +357,8 @@ impl<'a> Work<'a> {
                         failure: Box::new(failure.clone()),
                     };
                     self.context.desk.report(failed).await?;
-                    if !self.ask_another(&asked) {
-                        return Err(End::Failed(failure.error));
-                    }
                     failures.push(failure);
+                    self.brought_nothing(&call.choice, &mut line);
                 }
             }
         };
@@ -382,12 +412,45 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The model that is asked now.
-    fn model(&self) -> Result<Resolved, End> {
-        self.models.front().cloned().ok_or_else(|| {
-            let nameless = || TaskError::lasting("bad_model_name", "No model is named.");
-            End::Failed(self.unknown.clone().unwrap_or_else(nameless))
-        })
+    /// The models that this turn may ask, in order: those that brought nothing in it before it was cut are
+    /// not asked again.
+    fn line(&self, failures: &[TurnFailure]) -> VecDeque<Choice> {
+        let failed = |choice: &&Choice| {
+            let name = name_of(&choice.model);
+            failures.iter().any(|failure| failure.model == name)
+        };
+        let left: VecDeque<Choice> = self
+            .models
+            .iter()
+            .filter(|it| !failed(it))
+            .cloned()
+            .collect();
+        match left.is_empty() {
+            true => self.models.iter().cloned().collect(),
+            false => left,
+        }
+    }
+
+    /// A model brought no answer: it is not asked again in this turn, and behind the others later. Those that
+    /// its provider was told to try by itself have been tried with it.
+    fn brought_nothing(&mut self, choice: &Choice, line: &mut VecDeque<Choice>) {
+        let asked = &choice.model;
+        let tried = |other: &Choice| {
+            other.place == choice.place
+                || (tries_others(asked) && other.model.provider == asked.provider)
+        };
+        line.retain(|other| !tried(other));
+        self.models.sort_by_key(tried);
+    }
+
+    /// Why no model is asked: the last one brought nothing, or there is none.
+    fn nobody_to_ask(&self, failures: &[TurnFailure]) -> End {
+        let nameless = || TaskError::lasting("bad_model_name", "No model is named.");
+        let last = failures.last().map(|last| last.error.clone());
+        End::Failed(
+            last.or_else(|| self.unknown.clone())
+                .unwrap_or_else(nameless),
+        )
     }
 
     /// What is asked next, in short: the same in each run that asks the same.
@@ -396,49 +459,18 @@ impl<'a> Work<'a> {
         fingerprint::of(self.spec, &self.form, &self.turns, &tools)
     }
 
-    /// Turns to the next model, as this one may not be called now; where there is none, what failed last in
-    /// this turn is the end of the attempt.
-    fn pass_over(&mut self, failures: &[TurnFailure]) -> Result<(), End> {
-        self.models.pop_front();
-        let own = failures.iter().rfind(|failure| !failure.is_cut());
-        match own {
-            Some(last) if self.models.is_empty() => Err(End::Failed(last.error.clone())),
-            Some(_) | None => {
-                self.switched += u32::from(!self.models.is_empty());
-                Ok(())
-            }
-        }
-    }
-
-    /// Turns to the next model; `false` where there is none. Those that the provider was told to try
-    /// by itself have been tried.
-    fn ask_another(&mut self, asked: &Resolved) -> bool {
-        self.models.pop_front();
-        if tries_others(asked) {
-            self.models.retain(|model| model.provider != asked.provider);
-        }
-        self.switched += u32::from(!self.models.is_empty());
-        !self.models.is_empty()
-    }
-
     /// Names the call. Another model is another call: a server that keeps answers by this name must not
     /// give the one of the first.
-    fn idempotency_key(&self, turn: u32) -> String {
+    fn idempotency_key(&self, turn: u32, place: usize) -> String {
         let AttemptKey { run, task, .. } = &self.spec.key;
-        match self.switched {
+        match place {
             0 => format!("{run}:{task}:{turn}"),
-            others => format!("{run}:{task}:{turn}:{others}"),
+            other => format!("{run}:{task}:{turn}:{other}"),
         }
     }
 
-    /// Models of one provider among those that come next.
-    fn next_at(&self, provider: &str) -> Vec<String> {
-        let next = self.models.iter().skip(1);
-        let same = next.filter(|model| model.provider == provider);
-        same.map(|model| model.model.clone()).collect()
-    }
-
-    fn request(&self, asked: &Resolved, turn: u32, messages: &[Message]) -> ChatRequest {
+    fn request(&self, call: &Call, turn: u32, messages: &[Message]) -> ChatRequest {
+        let asked = call.asked();
         ChatRequest {
             model: asked.model.clone(),
             messages: prompt::messages(self.spec, &self.form, &self.turns, messages),
@@ -447,19 +479,19 @@ impl<'a> Work<'a> {
             temperature: self.spec.temperature,
             response_schema: self.spec.output_schema.clone(),
             models: match tries_others(asked) {
-                true => self.next_at(&asked.provider),
+                true => call.next.clone(),
                 false => Vec::new(),
             },
             preferences: self.spec.preferences.clone(),
-            idempotency_key: self.idempotency_key(turn),
+            idempotency_key: self.idempotency_key(turn, call.choice.place),
         }
     }
 
     /// What the next call can take at most, for budgets: the dearest of the models that may answer it.
     /// Messages that wait in the mailbox come on top, and are few.
-    async fn quote(&self, asked: &Resolved, messages: &[Message]) -> Quote {
-        let request = self.request(asked, 0, messages);
-        let llm = &asked.llm;
+    async fn quote(&self, call: &Call, messages: &[Message]) -> Quote {
+        let request = self.request(call, 0, messages);
+        let llm = &call.asked().llm;
         let mut quote = quote::of(&request, llm.price(&request.model).await);
         for model in &request.models {
             quote = quote.or_dearer(quote::of(&request, llm.price(model).await));
@@ -470,12 +502,13 @@ impl<'a> Work<'a> {
     /// One call of the model, its text shown as it comes.
     async fn call(
         &self,
-        asked: &Resolved,
+        call: &Call,
         turn: u32,
         began: Instant,
         messages: &[Message],
     ) -> Result<Answered<'a>, NoAnswer> {
-        let request = self.request(asked, turn, messages);
+        let asked = call.asked();
+        let request = self.request(call, turn, messages);
         failpoint::reach("before-call");
         let mut chunks = asked.llm.stream(request, self.context.stop.clone());
         let mut text = Shown::new(self, turn);

@@ -153,6 +153,10 @@ impl Desk for KernelDesk {
                     tracing::debug!(model, "a model may not be called now");
                     Err(NoCall::Shut)
                 }
+                Err(Refusal::Rejected(Rejection::NoOther(model))) => {
+                    tracing::debug!(model, "no model may be called now");
+                    Err(NoCall::NoOther)
+                }
                 Err(refusal) => {
                     tracing::debug!(%refusal, "an attempt is over, or put off");
                     Err(NoCall::Over)
@@ -209,6 +213,7 @@ fn not_sent(rejection: &Rejection) -> NotSent {
         | Rejection::AttemptOver(_)
         | Rejection::CallRefused(_)
         | Rejection::ModelShut(_)
+        | Rejection::NoOther(_)
         | Rejection::BadBudget(_)
         | Rejection::RunOver(_)
         | Rejection::StillRunning(_)

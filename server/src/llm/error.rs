@@ -117,6 +117,8 @@ pub enum LlmError {
         detail: String,
         /// How long to wait, where it said so.
         retry_after_ms: Option<u64>,
+        /// Whether it says so of this model alone: others of it may be called.
+        of_model: bool,
     },
 
     /// 429 that does not pass today.
@@ -296,7 +298,10 @@ impl LlmError {
             | LlmError::Empty { .. }
             | LlmError::Garbled { .. }
             | LlmError::TooMuch { .. } => Trouble::Theirs,
-            LlmError::RateLimited { .. } => Trouble::Busy,
+            LlmError::RateLimited { of_model, .. } => match of_model {
+                true => Trouble::Crowded,
+                false => Trouble::Busy,
+            },
             LlmError::NoCredit { retry_after_ms, .. } => match retry_after_ms {
                 Some(_) => Trouble::Busy,
                 None => Trouble::Ours,

@@ -131,6 +131,14 @@ pub fn of_complaint(
             retry_after_ms: Some(IN_FLIGHT_MS),
         };
     }
+    if status == 429 && hints.should_retry != Some(false) && read.is_upstream() {
+        return LlmError::RateLimited {
+            provider,
+            detail,
+            retry_after_ms: hints.wait_ms(),
+            of_model: true,
+        };
+    }
     // Many servers say only in words what the matter is.
     if matches!(status, 400 | 413 | 422) && read.is_about_length() {
         return LlmError::TooLong {
@@ -231,6 +239,7 @@ fn by_availability(
             provider,
             detail,
             retry_after_ms: hints.wait_ms(),
+            of_model: true,
         },
         "temporarily_unavailable" if hints.should_retry != Some(false) => LlmError::Failed {
             provider,
@@ -269,7 +278,7 @@ fn meaning(asked: &Asked, status: u16, detail: String, hints: Hints) -> LlmError
             provider,
             status,
             detail,
-            retry_after_ms: hints.wait_ms(),
+            retry_after_ms: hints.retry_after_ms,
         },
         (Some(_) | None, _) => meant,
     }
@@ -297,12 +306,17 @@ fn of_status(asked: &Asked, status: u16, detail: String, hints: Hints) -> LlmErr
             provider,
             detail,
             retry_after_ms: hints.wait_ms(),
+            of_model: false,
         },
         408 | 409 | 425 | 500.. => LlmError::Failed {
             provider,
             status,
             detail,
-            retry_after_ms: hints.wait_ms(),
+            // Some send the end of their limits with every answer: only where it is full that is a wait.
+            retry_after_ms: match status {
+                503 => hints.wait_ms(),
+                _ => hints.retry_after_ms,
+            },
         },
         300..400 => LlmError::WrongAddress {
             provider,

@@ -58,8 +58,17 @@ struct Special {
     request: Option<MicroUsd>,
     /// Only for prompts with more tokens than that.
     above: Option<u64>,
-    /// Only between these minutes of the day (UTC); the first may be the later one.
-    between: Option<(u32, u32)>,
+    hours: Hours,
+}
+
+/// When special prices hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hours {
+    Always,
+    /// Between these minutes of the day (UTC); the first may be the later one.
+    Between(u32, u32),
+    /// Nobody understands when.
+    Unknown,
 }
 
 impl Special {
@@ -75,16 +84,24 @@ impl Special {
             completion: token(value, "completion"),
             request: amount(value, "request").map(Dollars::micro_usd),
             above: value.get("min_prompt_tokens").and_then(count),
-            between: minute("utc_start").zip(minute("utc_end")),
+            hours: match (value.get("utc_start"), value.get("utc_end")) {
+                (None, None) => Hours::Always,
+                (_, _) => match (minute("utc_start"), minute("utc_end")) {
+                    (Some(from), Some(to)) => Hours::Between(from, to),
+                    (_, _) => Hours::Unknown,
+                },
+            },
         }
     }
 
     fn fits(&self, read: u64, minute: u32) -> bool {
-        let is_in = |(from, to): (u32, u32)| match from <= to {
-            true => (from..to).contains(&minute),
-            false => minute >= from || minute < to,
+        let now = match self.hours {
+            Hours::Always => true,
+            Hours::Between(from, to) if from <= to => (from..to).contains(&minute),
+            Hours::Between(from, to) => minute >= from || minute < to,
+            Hours::Unknown => false,
         };
-        self.above.is_none_or(|least| read > least) && self.between.is_none_or(is_in)
+        now && self.above.is_none_or(|least| read > least)
     }
 
     fn over(&self, prices: Prices) -> Prices {
@@ -240,6 +257,18 @@ mod tests {
         assert_eq!(written(6), Some(MicroUsd(2_000)));
         // Nobody knows at what hour a call will be counted.
         assert_eq!(pricing.most(1_000, 1_000), MicroUsd(5_000 + 2_000));
+    }
+
+    #[test]
+    fn special_prices_of_unknown_hours_may_hold_and_are_not_taken_to() {
+        let pricing = Pricing::read(
+            &json!({"prompt": "0.000001", "completion": "0", "overrides": [
+            {"utc_start": "late", "utc_end": "0600", "prompt": "0.000009"}]}),
+        )
+        .expect("prices");
+        assert_eq!(pricing.most(1_000, 0), MicroUsd(9_000));
+        let took = pricing.estimate(&usage(1_000, 0, 0), NOON);
+        assert_eq!(took, Some(MicroUsd(1_000)));
     }
 
     #[test]

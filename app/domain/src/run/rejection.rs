@@ -36,9 +36,13 @@ pub enum Rejection {
     /// made, and its task waits or failed.
     #[error("{0}")]
     CallRefused(String),
-    /// The model may not be called now: another one is asked, where there is one.
-    #[error("{0} is out of order or asked to slow down: it is not called now")]
+    /// The model may not be called now, and another one of the attempt may.
+    #[error("{0} is out of order or asked to slow down: another model is asked")]
     ModelShut(String),
+    /// Neither this model nor another one may be called now, and what failed before them in this turn has its
+    /// next try: the attempt ends as that call did.
+    #[error("{0} is out of order or asked to slow down, and the one before it is tried again")]
+    NoOther(String),
     /// Budgets of runs are set with the run; a limit of nothing would stop everything at once.
     #[error("{0}")]
     BadBudget(&'static str),
@@ -117,6 +121,7 @@ impl Rejection {
             Rejection::AttemptOver(_) => "attempt_over",
             Rejection::CallRefused(_) => "call_refused",
             Rejection::ModelShut(_) => "model_shut",
+            Rejection::NoOther(_) => "no_other_model",
             Rejection::BadBudget(_) => "bad_budget",
             Rejection::RunOver(_) => "run_over",
             Rejection::StillRunning(_) => "still_running",

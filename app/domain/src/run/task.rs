@@ -305,6 +305,7 @@ pub struct Unpriced {
     /// What budgets count for it until its cost is known.
     pub assumed_usd: MicroUsd,
     /// Tokens that budgets count for it besides those that are known.
+    #[serde(default)]
     pub assumed_tokens: u64,
     /// Whether it is known what it read.
     pub prompt_known: bool,

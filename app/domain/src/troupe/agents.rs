@@ -25,6 +25,15 @@ const BROKEN_WAIT_MS: u64 = 1_000;
 /// The longest of these waits.
 const BROKEN_WAIT_MAX_MS: u64 = 60_000;
 
+/// With what an attempt begins, or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// With a call.
+    WithCall,
+    /// With whatever it was at when it was cut: tools, perhaps.
+    WhereItStood,
+}
+
 impl Troupe {
     pub(super) fn terminate(
         &mut self,
@@ -204,6 +213,7 @@ impl Troupe {
         &mut self,
         key: &AttemptKey,
         agent: AgentId,
+        begins: Begins,
         now: Timestamp,
         step: &mut Step,
     ) {
@@ -223,14 +233,16 @@ impl Troupe {
             .unwrap_or_default();
         let instructions =
             instructions_of(task).map_or_else(|| worker.spec.instructions.clone(), str::to_owned);
-        // Those that may not be called now are left out, as long as another one may.
-        let mut models = self.models_left(live, key, place, Some(&worker.spec));
-        let free = models
-            .iter()
-            .position(|model| self.doors.way(model, now) == Way::Free);
-        models.drain(..free.unwrap_or(0));
-        if !self.doors.is_quiet() && !live.calls_nobody(place) {
-            self.doors.enter(&models[0], key, now);
+        let mut models = live.models_of(place, Some(&worker.spec));
+        // The first that may be called keeps a place for it, so that of many only as many begin as may.
+        if begins == Begins::WithCall && !self.doors.is_quiet() && !live.calls_nobody(place) {
+            let mut left = self
+                .models_left(live, key, place, Some(&worker.spec))
+                .into_iter();
+            let free = left.find(|model| self.doors.way(model, now) == Way::Free);
+            if let Some(free) = free {
+                self.doors.enter(&free, key, now);
+            }
         }
         let model = Some(models.remove(0)).filter(|model| !model.is_empty());
         step.actions

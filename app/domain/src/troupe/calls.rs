@@ -89,12 +89,14 @@ impl Troupe {
         }
         let live = self.runs.get(&asked.key.run);
         // One that failed in this turn and may be tried again has its next try for that.
-        let tried = live.and_then(|live| live.failed_in_turn(&asked.key).last());
-        let retries = tried.is_some_and(|failure| failure.error.retryable);
+        let retries = live.is_some_and(|live| {
+            let tried = live.failed_in_turn(&asked.key).last();
+            tried.is_some_and(|failure| failure.error.retryable) && live.has_try_left(&asked.key)
+        });
         let models: Vec<String> = asked.models().cloned().collect();
         let until = match self.doors.way_of(&models, now) {
-            _ if retries => return Err(Rejection::ModelShut(asked.model.clone())),
             Way::Free => return Err(Rejection::ModelShut(asked.model.clone())),
+            Way::Shut(_) if retries => return Err(Rejection::NoOther(asked.model.clone())),
             Way::Full => None,
             Way::Shut(until) => Some(until),
         };

@@ -20,6 +20,7 @@ const MAX_WATCHED: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Doors {
     breakers: BTreeMap<String, Breaker>,
+    /// By provider, or by `provider:model`.
     gates: BTreeMap<String, Gate>,
     /// What a name led to when it was called last: an empty one means the server's default.
     aliases: HashMap<String, String>,
@@ -45,12 +46,17 @@ impl Doors {
     /// Whether a model may be called now.
     pub fn way(&self, name: &str, now: Timestamp) -> Way {
         let model = self.model(name);
-        let gate = self.gates.get(provider(Some(model)));
         let breaker = self.breakers.get(model);
-        worse(
-            gate.map_or(Way::Free, |gate| gate.way(now)),
-            breaker.map_or(Way::Free, |breaker| breaker.way(now)),
-        )
+        let breaker = breaker.map_or(Way::Free, |breaker| breaker.way(now));
+        let gates = self.gates_of(model).map(|gate| gate.way(now));
+        gates.fold(breaker, worse)
+    }
+
+    /// The gates before a model: that of its provider's key, and its own.
+    fn gates_of(&self, model: &str) -> impl Iterator<Item = &Gate> {
+        [provider(Some(model)), model]
+            .into_iter()
+            .filter_map(|of| self.gates.get(of))
     }
 
     /// Whether the first or any other of these may be called; the way that opens first, if none.
@@ -74,8 +80,8 @@ impl Doors {
         let mut best: Option<Way> = None;
         for name in names {
             let model = self.model(name).to_owned();
-            let gate = self.gates.get(provider(Some(&model)));
-            let gate = gate.map_or(Way::Free, |gate| gate.way(now));
+            let gates = self.gates_of(&model).map(|gate| gate.way(now));
+            let gate = gates.fold(Way::Free, worse);
             let way = match (gate, self.breakers.get_mut(&model)) {
                 (Way::Shut(_), _) | (_, None) => gate,
                 (Way::Free | Way::Full, Some(breaker)) => breaker.stand_up(now),
@@ -92,15 +98,12 @@ impl Doors {
     /// waited for this, goes through.
     pub fn knock(&mut self, name: &str, key: &AttemptKey, now: Timestamp) -> Way {
         let model = self.model(name);
-        let gate = self.gates.get(provider(Some(model)));
         let breaker = self.breakers.get(model);
-        let way = worse(
-            gate.filter(|gate| !gate.has_inside(key))
-                .map_or(Way::Free, |gate| gate.way(now)),
-            breaker
-                .filter(|breaker| !breaker.is_probed_by(key))
-                .map_or(Way::Free, |breaker| breaker.way(now)),
-        );
+        let breaker = breaker
+            .filter(|breaker| !breaker.is_probed_by(key))
+            .map_or(Way::Free, |breaker| breaker.way(now));
+        let others = self.gates_of(model).filter(|gate| !gate.has_inside(key));
+        let way = others.map(|gate| gate.way(now)).fold(breaker, worse);
         if way == Way::Free {
             self.enter(name, key, now);
         }
@@ -110,8 +113,10 @@ impl Doors {
     /// An attempt begins, or goes on, that will call this model.
     pub fn enter(&mut self, name: &str, key: &AttemptKey, now: Timestamp) {
         let model = self.model(name).to_owned();
-        if let Some(gate) = self.gates.get_mut(provider(Some(&model))) {
-            gate.enter(key, now);
+        for of in [provider(Some(&model)), &model] {
+            if let Some(gate) = self.gates.get_mut(of) {
+                gate.enter(key, now);
+            }
         }
         if let Some(breaker) = self.breakers.get_mut(&model) {
             breaker.enter(key, now);
@@ -132,11 +137,12 @@ impl Doors {
 
     /// A model answered.
     pub fn answered(&mut self, model: &str, key: &AttemptKey) -> Option<SystemEvent> {
-        let named = provider(Some(model));
-        if let Some(gate) = self.gates.get_mut(named) {
-            gate.answered();
-            if *gate == Gate::Open {
-                self.gates.remove(named);
+        for of in [provider(Some(model)), model] {
+            if let Some(gate) = self.gates.get_mut(of) {
+                gate.answered();
+                if *gate == Gate::Open {
+                    self.gates.remove(of);
+                }
             }
         }
         self.works(model, key)
@@ -157,8 +163,12 @@ impl Doors {
         } = failure;
         match trouble {
             Trouble::Ours => self.works(model, key),
-            Trouble::Busy => {
-                let gate = self.gates.entry(provider(Some(model)).to_owned());
+            Trouble::Busy | Trouble::Crowded => {
+                let of = match trouble {
+                    Trouble::Crowded => model,
+                    Trouble::Busy | Trouble::Ours | Trouble::Theirs => provider(Some(model)),
+                };
+                let gate = self.gates.entry(of.to_owned());
                 gate.or_default().slow_down(error.retry_after_ms, now);
                 self.works(model, key)
             }

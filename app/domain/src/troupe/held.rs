@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Step, Troupe, money::Asked};
+use super::{Step, Troupe, agents::Begins, money::Asked};
 use crate::{
     breaker::Way,
     budget::{Quote, Verdict, day_of},
@@ -205,7 +205,7 @@ impl Troupe {
             return Ok(());
         };
         self.with_run(key.run, now, step, |live, pen| live.go_on_held(pen, key))?;
-        self.start_attempt(key, agent, now, step);
+        self.start_attempt(key, agent, Begins::WithCall, now, step);
         Ok(())
     }
 }

@@ -115,6 +115,7 @@ impl Troupe {
             prompt,
         };
         self.turn_starts(asked, None, now, step)?;
+        self.leave_door(&key);
         let run = key.run;
         let done = Outcome::TurnCompleted { key, turn, record };
         self.with_run(run, now, step, |live, pen| live.outcome(pen, done))

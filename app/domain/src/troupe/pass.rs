@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Step, Troupe};
+use super::{Step, Troupe, agents::Begins};
 use crate::{
     agent::AgentEvent,
     breaker::Way,
@@ -176,7 +176,7 @@ impl Troupe {
         })?;
         if let Some(key) = key {
             self.change_agent(agent, AgentEvent::Working { on: key.clone() }, now, step)?;
-            self.start_attempt(&key, agent, now, step);
+            self.start_attempt(&key, agent, Begins::WithCall, now, step);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Step, Troupe};
+use super::{Step, Troupe, agents::Begins};
 use crate::{
     agent::Phase,
     id::{AgentId, RunId},
@@ -43,7 +43,7 @@ impl Troupe {
             match holder {
                 Some((agent, model)) if can_go_on => {
                     self.recount(&key, model.as_deref());
-                    self.start_attempt(&key, agent, now, step);
+                    self.start_attempt(&key, agent, Begins::WhereItStood, now, step);
                 }
                 Some(_) => self.lose_attempt(key, cut_off(), now, step)?,
                 None => self.lose_attempt(key, agent_lost(), now, step)?,

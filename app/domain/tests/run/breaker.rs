@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use domain::{
     breaker::{Breaker, FAILURES_IN_A_ROW, Gate, Trouble, UNHEALTHY_MS, Way},
+    budget::{Budget, Price, Quote, Scope},
     event::{Event, Fact, SystemEvent},
     id::{RunId, TaskName},
+    money::MicroUsd,
     run::{
         AttemptKey, RunState, TaskError, TaskEvent, TaskState, TurnFailure, Waiting,
-        input::{AttemptSpec, Input, Outcome, Rejection},
+        input::{AttemptSpec, Command, Input, Outcome, Rejection},
     },
     time::Timestamp,
 };
@@ -477,7 +479,7 @@ fn an_attempt_whose_own_model_may_be_tried_again_does_not_wait_for_another() {
         .take(fails(&key, 1, "acme:m", Trouble::Theirs, down()))
         .expect("it goes on");
     let told = stage.take(asks(&key, 1, "other:n", &[]));
-    assert!(matches!(told, Err(Rejection::ModelShut(_))), "{told:?}");
+    assert!(matches!(told, Err(Rejection::NoOther(_))), "{told:?}");
     assert!(waits_until(&stage).is_none());
 }
 
@@ -506,4 +508,108 @@ fn what_waits_for_its_model_goes_on_after_a_restart_and_not_before_its_time() {
     stage.take(answers(&again, 1)).expect("it goes on");
     assert_eq!(told(&stage, "recovered"), 1);
     stage.assert_sound();
+}
+
+#[test]
+fn on_its_last_try_an_attempt_waits_for_the_other_model() {
+    let mut stage = Stage::new("a\na retry 1", "");
+    let key = at_work(&mut stage);
+    shut(&mut stage, "other:n");
+    stage
+        .take(asks(&key, 1, "acme:m", &["other:n"]))
+        .expect("it is asked");
+    stage
+        .take(fails(&key, 1, "acme:m", Trouble::Theirs, down()))
+        .expect("it goes on");
+    let told = stage.take(asks(&key, 1, "other:n", &[]));
+    assert!(matches!(told, Err(Rejection::CallRefused(_))), "{told:?}");
+    assert!(waits_until(&stage).is_some(), "{}", stage.tree());
+}
+
+/// A provider, or one of its models, asks to come back later.
+fn slows(stage: &mut Stage, model: &str, trouble: Trouble) {
+    let busy = TaskError::passing("rate_limited", "acme asks to slow down.");
+    let error = TaskError {
+        retry_after_ms: Some(5_000),
+        ..busy
+    };
+    let _over = stage.take(fails(&key(9), 1, model, trouble, error));
+}
+
+#[test]
+fn a_crowded_model_keeps_nobody_from_the_others_of_its_provider() {
+    for (trouble, goes) in [(Trouble::Crowded, true), (Trouble::Busy, false)] {
+        let mut stage = Stage::new("a", "");
+        let key = at_work(&mut stage);
+        slows(&mut stage, "acme:m", trouble);
+        let other = stage.take(asks(&key, 1, "acme:n", &[]));
+        assert_eq!(other.is_ok(), goes, "{trouble:?}: {other:?}");
+        let mut stage = Stage::new("a", "");
+        let key = at_work(&mut stage);
+        slows(&mut stage, "acme:m", trouble);
+        let same = stage.take(asks(&key, 1, "acme:m", &[]));
+        assert!(same.is_err(), "{trouble:?}");
+    }
+}
+
+#[test]
+fn those_that_a_budget_lets_go_on_still_pass_a_narrow_gate_one_by_one() {
+    let mut stage = Stage::new(
+        "a; b; c\na calls acme:m\nb calls acme:m\nc calls acme:m",
+        "",
+    );
+    let input = stage.start_input(serde_json::json!({}));
+    stage.take(input).expect("accepted");
+    let limit = |usd| {
+        let budget = Some(Budget {
+            usd: Some(MicroUsd(usd)),
+            ..Budget::default()
+        });
+        let command = Command::SetBudget {
+            scope: Scope::Day,
+            budget,
+        };
+        crate::stage::by("ann", command)
+    };
+    stage.take(limit(1)).expect("set");
+    for spec in std::mem::take(&mut stage.started) {
+        let Input::Outcome(Outcome::TurnStarted {
+            key,
+            turn,
+            model,
+            others,
+            simulated,
+            prompt,
+            ..
+        }) = asks(&spec.key, 1, "acme:m", &[])
+        else {
+            panic!("a call");
+        };
+        let quote = Quote {
+            price: Price::AtMost(MicroUsd(10)),
+            tokens: 1,
+        };
+        let dear = Outcome::TurnStarted {
+            key,
+            turn,
+            model,
+            others,
+            simulated,
+            quote,
+            prompt,
+        };
+        assert!(stage.take(Input::Outcome(dear)).is_err(), "no room");
+    }
+    slows(&mut stage, "acme:m", Trouble::Busy);
+    stage.now = stage.now.plus_ms(6_000);
+    stage.take(limit(1_000)).expect("set");
+    let begun: Vec<AttemptKey> = stage.started.iter().map(|spec| spec.key.clone()).collect();
+    assert_eq!(begun.len(), 3, "{}", stage.tree());
+    let goes = |stage: &mut Stage| {
+        let asked = begun
+            .iter()
+            .map(|key| stage.take(asks(key, 1, "acme:m", &[])).is_ok());
+        asked.filter(|may| *may).count()
+    };
+    assert_eq!(goes(&mut stage), 1, "one finds out");
 }

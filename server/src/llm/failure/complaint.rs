@@ -230,6 +230,15 @@ impl<'a> Complaint<'a> {
         source.contains("daily") || words.contains("per-day") || words.contains("limit_rpd")
     }
 
+    /// Whether the limit is one of the server behind the provider, so that other models are not concerned.
+    pub fn is_upstream(&self) -> bool {
+        let source = self.text_at("/metadata/limit_source").unwrap_or_default();
+        let named = ["/metadata/provider_name", "/metadata/raw"]
+            .iter()
+            .any(|path| self.at(path).is_some());
+        source.starts_with("upstream_") || source.contains("shared_capacity") || named
+    }
+
     /// Whether the credit is only held by other calls, and comes back.
     pub fn is_in_flight(&self) -> bool {
         ["/metadata/reason", "/metadata/limit_source"]

@@ -1,4 +1,4 @@
-use domain::time::Timestamp;
+use domain::{breaker::Trouble, time::Timestamp};
 use expect_test::{Expect, expect};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
@@ -811,4 +811,35 @@ fn a_wait_may_stand_in_the_reset_alone() {
             "provider_failed (retry): acme failed (status 403): no explanation. A retry often helps."
         ],
     );
+}
+
+#[test]
+fn a_limit_behind_the_provider_concerns_that_model_alone() {
+    let trouble = |metadata: Value| {
+        let body = json!({"error": {"code": 429, "message": "slow", "metadata": metadata}});
+        of_response(&asked(), 429, &body.to_string(), Hints::default()).trouble()
+    };
+    for own in [
+        json!({"raw": "m:free is temporarily rate-limited upstream", "provider_name": "Acme"}),
+        json!({"limit_source": "upstream_provider_shared_pool"}),
+        json!({"limit_source": "openrouter_shared_capacity"}),
+    ] {
+        assert_eq!(trouble(own), Trouble::Crowded);
+    }
+    for all in [
+        Value::Null,
+        json!({"limit_source": "openrouter_free_tier_per_minute", "provider_name": null}),
+    ] {
+        assert_eq!(trouble(all), Trouble::Busy);
+    }
+}
+
+#[test]
+fn the_end_of_a_limit_is_no_wait_where_no_limit_is_passed() {
+    let reset = [("x-ratelimit-reset", "1790090000000")];
+    for (status, waits) in [(500, false), (502, false), (503, true), (429, true)] {
+        let hints = Hints::of(&headers(&reset), NOW);
+        let error = of_response(&asked(), status, "", hints);
+        assert_eq!(error.retry_after_ms().is_some(), waits, "{status}");
+    }
 }

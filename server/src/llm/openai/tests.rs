@@ -220,7 +220,8 @@ async fn an_error_status_becomes_an_error_without_the_key() {
         LlmError::RateLimited {
             provider: "acme".into(),
             detail,
-            retry_after_ms: Some(2_000)
+            retry_after_ms: Some(2_000),
+            of_model: false,
         }
     );
 }

@@ -127,13 +127,21 @@ impl LiveRun {
         error: TaskError,
     ) -> Decided {
         self.free(pen, task, attempt);
-        let policy = self.node(task).retry;
-        let tries = attempt.saturating_sub(self.task(task).counted_from);
-        let may = error.retryable && tries < policy.attempts && !self.must_not_repeat(task);
-        if !may {
+        if !(error.retryable && self.may_try_again(task, attempt)) {
             return self.fail_and_go_on(pen, task, attempt, error);
         }
         self.try_after(pen, task, attempt, error)
+    }
+
+    fn may_try_again(&self, task: TaskIx, attempt: u32) -> bool {
+        let tries = attempt.saturating_sub(self.task(task).counted_from);
+        tries < self.node(task).retry.attempts && !self.must_not_repeat(task)
+    }
+
+    /// Whether another try may follow this one, should it fail in a way that passes.
+    pub fn has_try_left(&self, key: &AttemptKey) -> bool {
+        let task = self.find(&key.task);
+        task.is_some_and(|task| self.may_try_again(task, key.attempt))
     }
 
     /// An attempt failed as its model is out of order until then: another one follows whatever the
