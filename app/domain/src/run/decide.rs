@@ -315,8 +315,8 @@ impl LiveRun {
     pub fn failed_model(&self, key: &AttemptKey) -> Option<&TurnFailure> {
         let attempt = self.task(self.find(&key.task)?).attempt(key.attempt)?;
         let last = attempt.turns.last()?;
-        let failures = last.failures.iter().filter(|_| last.done.is_none());
-        failures.filter(|failure| !failure.is_cut()).next_back()
+        let mut failures = last.failures.iter().filter(|_| last.done.is_none());
+        failures.rfind(|failure| !failure.is_cut())
     }
 
     fn state(&self, task: TaskIx) -> &TaskState {
